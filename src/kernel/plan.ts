@@ -1,0 +1,161 @@
+import { IO_TLB_SHIFT, IO_TLB_SIZE, slotsOf } from './constants.js';
+
+/**
+ * What a driver asks of the slot allocator, in numbers. One object is reused for
+ * every event of a replay, so policies must not keep it.
+ */
+export interface MapRequest {
+  /** Physical address of the original buffer; 0 for swiotlb_alloc(), which has none. */
+  origAddr: number;
+  /** Bytes of the buffer (mapping_size). */
+  mappingSize: number;
+  /** Bytes to allocate (alloc_size); the argument is gone from v6.10 on (327e2c97c46a). */
+  allocSize: number;
+  /** alloc_align_mask, unsigned 32 bit. */
+  allocAlignMask: number;
+  /** The device's min_align_mask, unsigned 32 bit. */
+  minAlignMask: number;
+}
+
+/**
+ * The numbers that a release decides before its search loop starts. The loops
+ * hardly differ between kernels; these do.
+ */
+export interface SearchPlan {
+  /** Bytes from the start of the first slot to the data; 2048 and more mean whole padding slots (v6.9). */
+  offset: number;
+  /** Bytes that the slots must hold, offset included. */
+  totalSize: number;
+  /** Slots to find. */
+  nslots: number;
+  /** Step from one aligned candidate to the next, in slots. */
+  stride: number;
+  /** Bits that must be zero in a candidate's address (int32); 0 asks for nothing. */
+  clearMask: number;
+  /** Bits in which a candidate's address must equal `matchBits` (int32); 0 asks for nothing. */
+  matchMask: number;
+  /** The original address under `matchMask` (int32). */
+  matchBits: number;
+}
+
+/** A plan with nothing decided yet. */
+export function emptyPlan(): SearchPlan {
+  return {
+    offset: 0,
+    totalSize: 0,
+    nslots: 0,
+    stride: 1,
+    clearMask: 0,
+    matchMask: 0,
+    matchBits: 0,
+  };
+}
+
+/** How a release turns a request into `offset`, `totalSize` and `nslots`. */
+export type SizePolicy = (request: MapRequest, plan: SearchPlan) => void;
+
+/** How a release turns a request, whose size is planned, into masks and stride. */
+export type MaskPolicy = (request: MapRequest, pageSize: number, plan: SearchPlan) => void;
+
+/** The bits above the slot offset. */
+const ABOVE_SLOT = ~(IO_TLB_SIZE - 1);
+
+/** Low bits of an address as int32; exact for every number below 2^53. */
+function low32(address: number): number {
+  return address | 0;
+}
+
+function finishSize(offset: number, totalSize: number, plan: SearchPlan): void {
+  plan.offset = offset;
+  plan.totalSize = totalSize;
+  plan.nslots = slotsOf(totalSize);
+}
+
+/** v5.12 to v6.8: the offset inside one slot goes in front of alloc_size (swiotlb_align_offset(), 1f221a0d0dbf). */
+export const slotOffsetPlusAllocSize: SizePolicy = (request, plan) => {
+  const offset = low32(request.origAddr) & request.minAlignMask & (IO_TLB_SIZE - 1);
+  finishSize(offset, request.allocSize + offset, plan);
+};
+
+/**
+ * The offset of v6.9 and later: min_align_mask bits that alloc_align_mask covers are kept as well,
+ * by padding in front of the buffer (af133562d5af).
+ */
+function paddedOffset(request: MapRequest): number {
+  const kept = request.minAlignMask & (request.allocAlignMask | (IO_TLB_SIZE - 1));
+  return (low32(request.origAddr) & kept) >>> 0;
+}
+
+/** v6.9: padding in front of the caller's already rounded alloc_size (af133562d5af). */
+export const paddedAllocSize: SizePolicy = (request, plan) => {
+  const offset = paddedOffset(request);
+  finishSize(offset, request.allocSize + offset, plan);
+};
+
+/** v6.10 and later: padding and data together are rounded up to alloc_align_mask + 1 (327e2c97c46a). */
+export const paddedMappingSize: SizePolicy = (request, plan) => {
+  const offset = paddedOffset(request);
+  const granule = request.allocAlignMask + 1;
+  const total = request.mappingSize + offset;
+  finishSize(offset, Math.ceil(total / granule) * granule, plan);
+};
+
+function setMasks(
+  request: MapRequest,
+  clearMask: number,
+  matchMask: number,
+  plan: SearchPlan,
+): void {
+  plan.clearMask = clearMask;
+  // An original address of 0 means "none": every release from v5.15 on then skips the comparison.
+  plan.matchMask = request.origAddr === 0 ? 0 : matchMask;
+  plan.matchBits = low32(request.origAddr) & plan.matchMask;
+}
+
+/** Slots from one aligned candidate to the next for a mask of low ones. */
+function strideOf(mask: number): number {
+  return (mask >>> IO_TLB_SHIFT) + 1;
+}
+
+/** The larger of two masks read as unsigned. */
+function largerMask(a: number, b: number): number {
+  return a >>> 0 > b >>> 0 ? a : b;
+}
+
+/**
+ * v6.3 to v6.8: min_align_mask, alloc_align_mask and, from a page up, the page bits become one mask,
+ * compared with the original address (0eee5ae10256, bbb73a103fbb). For swiotlb_alloc(), which has no
+ * original address, nothing is tested at all: the walk keeps whatever parity the start index has.
+ */
+export const combinedMask: MaskPolicy = (request, pageSize, plan) => {
+  let mask = request.minAlignMask | request.allocAlignMask;
+  if (plan.totalSize >= pageSize) mask |= pageSize - 1;
+  mask &= ABOVE_SLOT;
+  plan.stride = strideOf(mask);
+  setMasks(request, 0, mask, plan);
+};
+
+/**
+ * "swiotlb: Fix allocation alignment requirement when searching slots", first version (January 2024,
+ * never merged): alloc_align_mask and the page bits must be clear, min_align_mask must match.
+ */
+export const pageBitsClear: MaskPolicy = (request, pageSize, plan) => {
+  const match = request.minAlignMask & ABOVE_SLOT;
+  let clear = request.allocAlignMask;
+  if (plan.totalSize >= pageSize) clear |= pageSize - 1;
+  plan.stride = strideOf(largerMask(clear, match));
+  setMasks(request, clear, match, plan);
+};
+
+/**
+ * v6.9 and later: what alloc_align_mask covers must be clear, the rest of min_align_mask must match
+ * (51b30ecb73b4); page alignment is asked for only where the caller set no mask at all (14cebf689a78).
+ */
+export const clearThenMatch: MaskPolicy = (request, pageSize, plan) => {
+  let clear = request.allocAlignMask;
+  if (clear === 0 && request.minAlignMask === 0 && plan.totalSize >= pageSize) clear = pageSize - 1;
+  clear |= IO_TLB_SIZE - 1;
+  const match = request.minAlignMask & ~clear;
+  plan.stride = strideOf(largerMask(clear, match));
+  setMasks(request, clear, match, plan);
+};

@@ -1,0 +1,156 @@
+import { IO_TLB_SEGSIZE, IO_TLB_SHIFT, slotsOf } from '../kernel/constants.js';
+import { addRun, createFreeRuns, type FreeRuns, recountRuns, removeRun } from './freeRuns.js';
+
+/** Where a pool lies and how it is cut. */
+export interface PoolGeometry {
+  name: string;
+  /** Physical address of the first slot; a multiple of the slot size, below 2^52. */
+  base: number;
+  /** Number of slots. */
+  nslabs: number;
+  /** Number of areas, a power of two. */
+  areas: number;
+}
+
+/**
+ * The state of one pool (struct io_tlb_pool), in columns: one entry per slot or per area. A
+ * release is allowed to damage it just as the kernel's would.
+ */
+export interface Pool {
+  name: string;
+  base: number;
+  nslabs: number;
+  areas: number;
+  /** Slots in an area. */
+  areaNslabs: number;
+  /** Per slot: 0 if in use, else free slots from here to the end of the free run (`list`). */
+  list: Uint16Array;
+  /** Per slot: bytes of its allocation that are left from this slot on (`alloc_size`). */
+  storedSize: Int32Array;
+  /** Per slot: padding slots in front of it (`pad_slots`, af133562d5af). */
+  padSlots: Uint16Array;
+  /** Per area: slot in the area where the next search starts (`index`). */
+  areaIndex: Int32Array;
+  /** Per area: slots in use (`used`, unsigned in the kernel). */
+  areaUsed: Int32Array;
+  freeRuns: FreeRuns;
+}
+
+/**
+ * An empty pool, as swiotlb_init_io_tlb_pool() leaves it.
+ * @param clampTail whether the counters of the last, partial segment end at the pool's end (53c87e846e33)
+ */
+export function createPool(geometry: PoolGeometry, clampTail: boolean): Pool {
+  const { name, base, nslabs, areas } = geometry;
+  const list = new Uint16Array(nslabs);
+  for (let slot = 0; slot < nslabs; slot++) {
+    const toSegmentEnd = IO_TLB_SEGSIZE - (slot % IO_TLB_SEGSIZE);
+    list[slot] = clampTail ? Math.min(toSegmentEnd, nslabs - slot) : toSegmentEnd;
+  }
+  const pool: Pool = {
+    name,
+    base,
+    nslabs,
+    areas,
+    areaNslabs: Math.floor(nslabs / areas),
+    list,
+    storedSize: new Int32Array(nslabs),
+    padSlots: new Uint16Array(nslabs),
+    areaIndex: new Int32Array(areas),
+    areaUsed: new Int32Array(areas),
+    freeRuns: createFreeRuns(),
+  };
+  recountRuns(pool.freeRuns, list, nslabs);
+  return pool;
+}
+
+/** The address of a slot's first byte. */
+export function slotAddress(pool: Pool, slot: number): number {
+  return pool.base + slot * (1 << IO_TLB_SHIFT);
+}
+
+/** The slot that holds an address; negative or at least `nslabs` for an address outside. */
+export function slotAt(pool: { base: number }, address: number): number {
+  return Math.floor((address - pool.base) / (1 << IO_TLB_SHIFT));
+}
+
+/** Whether an address lies in a pool (swiotlb_find_pool()). */
+export function holdsAddress(pool: Pool, address: number): boolean {
+  return address >= pool.base && address < pool.base + pool.nslabs * (1 << IO_TLB_SHIFT);
+}
+
+/** Walks down from `slot` through the free run that ends there, counting on; returns its length. */
+function countRunBelow(list: Uint16Array, slot: number, count: number): number {
+  let below = slot;
+  let counted = count;
+  while ((below & (IO_TLB_SEGSIZE - 1)) !== IO_TLB_SEGSIZE - 1 && list[below] !== 0) {
+    list[below--] = ++counted;
+  }
+  return slot - below;
+}
+
+/**
+ * Takes `nslots` slots from `slot` on, and moves the area's start index behind them.
+ * @param storedSize bytes of the allocation from the first slot on; each further slot stores 2048 less
+ */
+export function takeSlots(
+  pool: Pool,
+  area: number,
+  slot: number,
+  nslots: number,
+  storedSize: number,
+): void {
+  const { list, storedSize: stored } = pool;
+  const runFromHere = list[slot];
+  for (let i = 0; i < nslots; i++) {
+    list[slot + i] = 0;
+    stored[slot + i] = storedSize - (i << IO_TLB_SHIFT);
+  }
+  const before = countRunBelow(list, slot - 1, 0);
+  removeRun(pool.freeRuns, before + runFromHere);
+  addRun(pool.freeRuns, before);
+  addRun(pool.freeRuns, runFromHere - nslots);
+
+  const next = slot - area * pool.areaNslabs + nslots;
+  pool.areaIndex[area] = next < pool.areaNslabs ? next : 0;
+  pool.areaUsed[area] += nslots;
+}
+
+/**
+ * Releases what the kernel finds at an address (swiotlb_release_slots()): the size stored there
+ * decides how many slots, whatever the caller believes.
+ * @param lowOffset the address's offset inside its slot that the device's mask kept, in bytes
+ * @returns slots released; `pool.padSlots` of the address was taken into account
+ */
+export function releaseSlots(pool: Pool, address: number, lowOffset: number): number {
+  const { list, storedSize, padSlots } = pool;
+  const dataSlot = slotAt(pool, address - lowOffset);
+  const slot = dataSlot - padSlots[dataSlot];
+  const nslots = slotsOf(storedSize[slot] + lowOffset);
+  const end = slot + nslots;
+  const segmentEnd = (slot | (IO_TLB_SEGSIZE - 1)) + 1;
+  const after = end < segmentEnd && end < pool.nslabs ? list[end] : 0;
+  let count = after;
+  let wasFree = false;
+  for (let i = end - 1; i >= slot; i--) {
+    if (list[i] !== 0) wasFree = true;
+    list[i] = ++count;
+    storedSize[i] = 0;
+    padSlots[i] = 0;
+  }
+  const before = countRunBelow(list, slot - 1, count);
+  pool.areaUsed[Math.floor(slot / pool.areaNslabs)] -= nslots;
+  if (wasFree) pool.freeRuns.stale = true;
+  if (nslots > 0 && !wasFree) {
+    removeRun(pool.freeRuns, after);
+    removeRun(pool.freeRuns, before);
+    addRun(pool.freeRuns, before + nslots + after);
+  }
+  return nslots;
+}
+
+/** The pool's free runs, counted afresh where a release had damaged the kernel's own counters. */
+export function freeRunsOf(pool: Pool): FreeRuns {
+  if (pool.freeRuns.stale) recountRuns(pool.freeRuns, pool.list, pool.nslabs);
+  return pool.freeRuns;
+}
