@@ -1,0 +1,91 @@
+/** What a row of a trace says that was called. The numbers are the values in the `op` column. */
+export const Op = {
+  map: 0,
+  unmap: 1,
+  alloc: 2,
+  free: 3,
+  syncForCpu: 4,
+  syncForDevice: 5,
+} as const;
+
+/** The canonical names of the operations, by number. */
+export const OP_NAMES: readonly string[] = [
+  'map',
+  'unmap',
+  'alloc',
+  'free',
+  'sync_for_cpu',
+  'sync_for_device',
+];
+
+/** The canonical names of DMA directions, by number. */
+export const DIR_NAMES: readonly string[] = ['to_device', 'from_device', 'bidirectional'];
+
+/** enum dma_data_direction, in this project's numbering. */
+export const BIDIRECTIONAL = 2;
+
+/** What a trace recorded as the result of a call. The numbers are the values in the `recorded` column. */
+export const Recorded = {
+  /** Nothing was recorded. */
+  none: 0,
+  /** An address, in the `tlbAddr` column. */
+  address: 1,
+  /** The call failed: DMA_MAPPING_ERROR or NULL. */
+  full: 2,
+  /** The kernel's loop never ended. */
+  hang: 3,
+} as const;
+
+/**
+ * A batch of events in columns: one entry per event, filled by a format, emptied by the replay.
+ * Addresses are below 2^53 (formats refuse larger ones), sizes are bytes, masks unsigned 32 bit.
+ */
+export interface EventBatch {
+  /** Events in the batch. */
+  length: number;
+  /** Line of the trace, 1-based. */
+  line: Float64Array;
+  cpu: Int32Array;
+  /** Index into the trace's devices. */
+  device: Int32Array;
+  /** One of `Op`. */
+  op: Uint8Array;
+  /** map: the original buffer; NaN where the trace does not tell. */
+  origAddr: Float64Array;
+  /** map: mapping_size; alloc: size; unmap, free, sync: the caller's size, NaN where not told. */
+  size: Float64Array;
+  /** map: alloc_size; NaN where the trace has none, which means `size`. */
+  allocSize: Float64Array;
+  allocAlignMask: Float64Array;
+  /** Index into DIR_NAMES. */
+  dir: Uint8Array;
+  /** One of `Recorded`; for unmap, free and sync `address` when `tlbAddr` is given. */
+  recorded: Uint8Array;
+  tlbAddr: Float64Array;
+}
+
+/** Events per batch: large enough that a batch costs nothing, small enough for the cache. */
+export const BATCH_EVENTS = 8192;
+
+/** An empty batch with room for `capacity` events. */
+export function createBatch(capacity = BATCH_EVENTS): EventBatch {
+  return {
+    length: 0,
+    line: new Float64Array(capacity),
+    cpu: new Int32Array(capacity),
+    device: new Int32Array(capacity),
+    op: new Uint8Array(capacity),
+    origAddr: new Float64Array(capacity),
+    size: new Float64Array(capacity),
+    allocSize: new Float64Array(capacity),
+    allocAlignMask: new Float64Array(capacity),
+    dir: new Uint8Array(capacity),
+    recorded: new Uint8Array(capacity),
+    tlbAddr: new Float64Array(capacity),
+  };
+}
+
+/** Whether another event fits. */
+export function isFull(batch: EventBatch): boolean {
+  return batch.length === batch.line.length;
+}

@@ -1,0 +1,60 @@
+/** Numbers as traces write them: decimal, or hex behind `0x`. */
+
+/** Addresses from here on are no physical addresses (a 64-bit kernel has at most 52 bits of them). */
+export const ADDRESS_LIMIT = 2 ** 52;
+
+/**
+ * Reads a whole field as a number. A hot loop over bytes: no string is made.
+ * @returns the number, or NaN for what is no number or not below 2^53
+ */
+export function parseNumber(bytes: Uint8Array, from: number, to: number): number {
+  if (to - from > 2 && bytes[from] === 0x30 && (bytes[from + 1] | 0x20) === 0x78) {
+    return parseHex(bytes, from + 2, to);
+  }
+  return parseDecimal(bytes, from, to);
+}
+
+/** Reads bytes[from, to) as decimal digits; NaN for anything else, and from 2^53 on. */
+export function parseDecimal(bytes: Uint8Array, from: number, to: number): number {
+  let value = 0;
+  for (let i = from; i < to; i++) {
+    const digit = bytes[i] - 0x30;
+    if (digit < 0 || digit > 9) return Number.NaN;
+    value = value * 10 + digit;
+  }
+  return from < to && value <= Number.MAX_SAFE_INTEGER ? value : Number.NaN;
+}
+
+/** Reads bytes[from, to) as hex digits without `0x`; NaN for anything else, and from 2^53 on. */
+export function parseHex(bytes: Uint8Array, from: number, to: number): number {
+  let value = 0;
+  for (let i = from; i < to; i++) {
+    const digit = hexDigit(bytes[i]);
+    if (digit < 0) return Number.NaN;
+    value = value * 16 + digit;
+  }
+  return from < to && value <= Number.MAX_SAFE_INTEGER ? value : Number.NaN;
+}
+
+function hexDigit(byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const letter = byte | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
+}
+
+/**
+ * A mask from text: decimal or hex, up to 64 bits.
+ * @returns Infinity for a mask of 2^53 or more that is all ones in 64 bits ("none"), NaN for no number
+ */
+export function parseMask(text: string): number {
+  if (!/^(0x[0-9a-f]{1,16}|[0-9]{1,20})$/i.test(text)) return Number.NaN;
+  const value = BigInt(text);
+  if (value === 0xffff_ffff_ffff_ffffn) return Number.POSITIVE_INFINITY;
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) return Number.NaN;
+  return Number(value);
+}
+
+/** Lower-case hex with `0x`, as reports print addresses and masks. */
+export function hex(value: number): string {
+  return `0x${value.toString(16)}`;
+}

@@ -1,0 +1,120 @@
+/** What a trace says besides its events; formats fill it while they read. */
+export interface TraceInfo {
+  /** `#kernel version=`: whose results are recorded. */
+  kernel: string | undefined;
+  /** PAGE_SIZE in bytes. */
+  pageSize: number | undefined;
+  /** CONFIG_SWIOTLB_DYNAMIC was set. */
+  dynamic: boolean;
+  pools: PoolDeclaration[];
+  /** Every device that was declared or seen, by the number that events use. */
+  devices: DeviceDeclaration[];
+  expectations: Expectation[];
+  /** What was inferred rather than read. */
+  assumptions: Assumption[];
+  /** Lines that look like events and could not be used. */
+  problems: ProblemLog;
+  /** Lines that are no events at all: other output, comments, blank lines. */
+  otherLines: number;
+}
+
+/** How far a pool's start indexes are known. */
+export type IndexKnowledge =
+  /** The trace gives them. */
+  | 'given'
+  /** The trace is silent: 0, unless the first recorded address of an area shows otherwise. */
+  | 'default'
+  /** The trace starts in the middle: the first recorded address of an area tells. */
+  | 'unknown';
+
+/** A pool as the trace declares it. */
+export interface PoolDeclaration {
+  name: string;
+  /** Physical address, bytes. */
+  base: number;
+  /** Slots. */
+  nslabs: number;
+  areas: number;
+  /** Start index of each area; missing ones are 0. */
+  startIndexes: number[];
+  indexKnowledge: IndexKnowledge;
+  restricted: boolean;
+}
+
+/** A device as the trace declares it; what is undefined has the kernel's default. */
+export interface DeviceDeclaration {
+  name: string;
+  minAlignMask?: number;
+  /** Infinity means no boundary. */
+  segBoundaryMask?: number;
+  /** Bits of physical address that the device reaches; Infinity for all 64. */
+  dmaMask?: number;
+  /** Name of the pool; the default pool, or else the only one, where missing. */
+  pool?: string;
+}
+
+/** One `#expect` line: the allocator's state at the end. */
+export interface Expectation {
+  line: number;
+  pool?: string;
+  used?: number;
+  usedHiwater?: number;
+  /** Start index per area. */
+  index?: number[];
+}
+
+/** Something that a verdict rests on and that the trace does not say. */
+export interface Assumption {
+  /** Where it was inferred from; undefined for a mere default. */
+  line: number | undefined;
+  message: string;
+}
+
+/** A line that could not be used. */
+export interface Problem {
+  line: number;
+  /** What is wrong with it and what to do. */
+  message: string;
+  /** The offending text as it stands in the trace, cut to a readable length; not made harmless. */
+  text: string;
+}
+
+/** Problems, all counted, the first few kept. */
+export interface ProblemLog {
+  count: number;
+  first: Problem[];
+}
+
+/** How many problems are kept word by word. */
+const KEPT_PROBLEMS = 10;
+
+/** How much of an offending text is kept, in characters. */
+const KEPT_TEXT = 160;
+
+/** A trace about which nothing is known yet. */
+export function emptyTraceInfo(): TraceInfo {
+  return {
+    kernel: undefined,
+    pageSize: undefined,
+    dynamic: false,
+    pools: [],
+    devices: [],
+    expectations: [],
+    assumptions: [],
+    problems: { count: 0, first: [] },
+    otherLines: 0,
+  };
+}
+
+/** Counts a line that could not be used, and keeps it if it is among the first. */
+export function logProblem(log: ProblemLog, line: number, message: string, text: string): void {
+  log.count++;
+  if (log.first.length < KEPT_PROBLEMS) {
+    log.first.push({ line, message, text: shorten(text) });
+  }
+}
+
+/** Text cut to a length that a terminal line can show. */
+export function shorten(text: string, length = KEPT_TEXT): string {
+  return text.length <= length ? text : `${text.slice(0, length)}...`;
+}

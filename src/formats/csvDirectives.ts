@@ -1,0 +1,147 @@
+import { type DeviceNames, deviceNumberOf } from '../events/names.js';
+import { ADDRESS_LIMIT, parseMask } from '../events/numbers.js';
+import { type Expectation, logProblem, type TraceInfo } from '../events/trace.js';
+import { PAGE_SIZES } from '../kernel/constants.js';
+
+/** Reads the `#word key=value ...` lines of a canonical trace into a trace's declarations. */
+export type DirectiveReader = (text: string, line: number) => void;
+
+/** Slots beyond which a pool would not fit the 31-bit slot numbers of the search. */
+const MAX_NSLABS = 2 ** 28;
+
+const MAX_AREAS = 4096;
+
+/** A value that a directive cannot have; caught in this file. */
+class BadValue extends Error {}
+
+function numberOf(key: string, text: string, limit: number): number {
+  const value = parseMask(text);
+  if (!(value < limit))
+    throw new BadValue(`${key}=${text} is not a number below 0x${limit.toString(16)}`);
+  return value;
+}
+
+/** A mask of up to 64 bits; all ones is Infinity. */
+function maskOf(key: string, text: string): number {
+  const value = parseMask(text);
+  if (Number.isNaN(value)) throw new BadValue(`${key}=${text} is not a mask`);
+  return value;
+}
+
+/** Start indexes, `:`-separated. */
+function indexesOf(key: string, text: string): number[] {
+  return text.split(':').map((index) => numberOf(key, index, MAX_NSLABS));
+}
+
+/** Whether a number can be a segment boundary: a power of two less one, from a slot up. */
+function isBoundary(mask: number): boolean {
+  return (
+    mask === Number.POSITIVE_INFINITY || (mask >= 0x7ff && Number.isInteger(Math.log2(mask + 1)))
+  );
+}
+
+/** A reader that fills `info`. Directives it does not know are problems: they may change the verdict. */
+export function createDirectiveReader(info: TraceInfo, names: DeviceNames): DirectiveReader {
+  const readers: Record<string, (values: Map<string, string>, line: number) => void> = {
+    '#swiotlb-trace': () => {},
+    '#kernel': readKernel,
+    '#pool': readPool,
+    '#device': readDevice,
+    '#expect': readExpect,
+  };
+
+  function readKernel(values: Map<string, string>): void {
+    info.kernel = values.get('version') ?? info.kernel;
+    info.dynamic = values.get('dynamic') === '1';
+    const pageSize = values.get('page_size');
+    if (pageSize === undefined) return;
+    if (!PAGE_SIZES.includes(Number(pageSize))) {
+      throw new BadValue(`page_size=${pageSize} is none of ${PAGE_SIZES.join(', ')}`);
+    }
+    info.pageSize = Number(pageSize);
+  }
+
+  function readPool(values: Map<string, string>): void {
+    const name = values.get('name') ?? 'default';
+    const required = (key: string): string => {
+      const value = values.get(key);
+      if (value === undefined) throw new BadValue(`#pool ${name} has no ${key}=`);
+      return value;
+    };
+    const base = numberOf('base', required('base'), ADDRESS_LIMIT);
+    if (base % 2048 !== 0)
+      throw new BadValue(`base=${values.get('base')} is not a multiple of 2048`);
+    const nslabs = numberOf('nslabs', required('nslabs'), MAX_NSLABS + 1);
+    if (nslabs === 0) throw new BadValue('nslabs=0: a pool has at least one slot');
+    const areas = numberOf('areas', values.get('areas') ?? '1', MAX_AREAS + 1);
+    if (!Number.isInteger(Math.log2(areas)) || areas > nslabs) {
+      throw new BadValue(`areas=${areas} is not a power of two of at most nslabs`);
+    }
+    if (info.pools.some((pool) => pool.name === name))
+      throw new BadValue(`#pool ${name} stands twice`);
+    const index = values.get('index');
+    info.pools.push({
+      name,
+      base,
+      nslabs,
+      areas,
+      startIndexes: index === undefined ? [] : indexesOf('index', index),
+      indexKnowledge: index === undefined ? 'default' : 'given',
+      restricted: values.get('restricted') === '1' || values.get('for_alloc') === '1',
+    });
+  }
+
+  function readDevice(values: Map<string, string>): void {
+    const name = values.get('name');
+    if (name === undefined) throw new BadValue('#device has no name=');
+    const device = info.devices[deviceNumberOf(names, name)];
+    const minAlignMask = values.get('min_align_mask');
+    if (minAlignMask) device.minAlignMask = numberOf('min_align_mask', minAlignMask, 2 ** 32);
+    const boundary = values.get('seg_boundary_mask');
+    if (boundary) {
+      const mask = maskOf('seg_boundary_mask', boundary);
+      if (!isBoundary(mask)) {
+        throw new BadValue(
+          `seg_boundary_mask=${boundary} is not a power of two less one, from 0x7ff up`,
+        );
+      }
+      device.segBoundaryMask = mask;
+    }
+    const dmaMask = values.get('dma_mask');
+    if (dmaMask) device.dmaMask = maskOf('dma_mask', dmaMask);
+    const pool = values.get('pool');
+    if (pool) device.pool = pool;
+  }
+
+  function readExpect(values: Map<string, string>, line: number): void {
+    const expectation: Expectation = { line };
+    const pool = values.get('pool');
+    const used = values.get('used');
+    const usedHiwater = values.get('used_hiwater');
+    const index = values.get('index');
+    if (pool) expectation.pool = pool;
+    if (used) expectation.used = numberOf('used', used, 2 ** 53);
+    if (usedHiwater) expectation.usedHiwater = numberOf('used_hiwater', usedHiwater, 2 ** 53);
+    if (index) expectation.index = indexesOf('index', index);
+    info.expectations.push(expectation);
+  }
+
+  return (text, line) => {
+    const [word, ...pairs] = text.trim().split(/\s+/);
+    const reader = readers[word];
+    try {
+      if (reader === undefined) {
+        throw new BadValue(`unknown directive; known are ${Object.keys(readers).join(', ')}`);
+      }
+      reader(new Map(pairs.map(splitPair)), line);
+    } catch (error) {
+      if (!(error instanceof BadValue)) throw error;
+      logProblem(info.problems, line, error.message, text);
+    }
+  };
+}
+
+function splitPair(pair: string): [string, string] {
+  const equals = pair.indexOf('=');
+  return equals < 0 ? [pair, ''] : [pair.slice(0, equals), pair.slice(equals + 1)];
+}

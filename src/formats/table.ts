@@ -1,0 +1,6 @@
+import { csv } from './csv.js';
+import { devDbg } from './devDbg.js';
+import type { TraceFormat } from './format.js';
+
+/** Every trace format, in the order in which they are tried. */
+export const FORMATS: readonly TraceFormat[] = [csv, devDbg];

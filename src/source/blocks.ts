@@ -1,0 +1,96 @@
+import type { Readable } from 'node:stream';
+
+/** Bytes that hold whole lines only. */
+export interface Block {
+  /** The buffer is reused for the next block. */
+  bytes: Buffer;
+  /** End of the last line, newline included. */
+  end: number;
+  /** Set on the last block if the file's last line has no newline (one was added). */
+  unfinished: boolean;
+}
+
+/** What was seen on the way. */
+export interface BlockTally {
+  bytes: number;
+  /** Lines that were longer than a block and have been cut. */
+  cutLines: number;
+}
+
+/** Size of a block, and so the longest line that is read whole. */
+const BLOCK_BYTES = 1 << 20;
+
+/** How much is kept of a line longer than a block. */
+const CUT_LINE_BYTES = 1 << 16;
+
+const NEWLINE = 0x0a;
+
+/** Gives up to `length` bytes into `into` at `offset`; 0 at the end. */
+export type ReadInto = (into: Buffer, offset: number, length: number) => number | Promise<number>;
+
+/**
+ * Cuts a stream of bytes into blocks of whole lines. Memory stays at one block, whatever comes: a
+ * line longer than a block is cut and counted, and still is one line.
+ */
+export async function* blocksOfLines(
+  read: ReadInto,
+  tally: BlockTally,
+  blockBytes = BLOCK_BYTES,
+): AsyncGenerator<Block> {
+  // One byte more than a block, for the newline that a last line may lack.
+  const bytes = Buffer.allocUnsafe(blockBytes + 1);
+  let filled = 0;
+  let skipping = false;
+  for (;;) {
+    const answer = read(bytes, filled, blockBytes - filled);
+    const got = typeof answer === 'number' ? answer : await answer;
+    tally.bytes += got;
+    if (skipping) {
+      const newline = bytes.subarray(filled, filled + got).indexOf(NEWLINE);
+      if (newline < 0 && got > 0) continue;
+      skipping = false;
+      bytes[filled] = NEWLINE;
+      const rest = newline < 0 ? 0 : got - newline - 1;
+      if (rest > 0) bytes.copyWithin(filled + 1, filled + newline + 1, filled + got);
+      filled += 1 + rest;
+    } else {
+      filled += got;
+    }
+
+    if (got === 0) {
+      if (filled === 0) return;
+      const unfinished = bytes[filled - 1] !== NEWLINE;
+      if (unfinished) bytes[filled++] = NEWLINE;
+      yield { bytes, end: filled, unfinished };
+      return;
+    }
+
+    const end = bytes.lastIndexOf(NEWLINE, filled - 1) + 1;
+    if (end > 0) {
+      yield { bytes, end, unfinished: false };
+      bytes.copyWithin(0, end, filled);
+      filled -= end;
+    } else if (filled === blockBytes) {
+      tally.cutLines++;
+      filled = Math.min(CUT_LINE_BYTES, blockBytes >> 1);
+      skipping = true;
+    }
+  }
+}
+
+/** Reads from a stream as `blocksOfLines` wants it. */
+export function readFromStream(stream: Readable): ReadInto {
+  const chunks = stream[Symbol.asyncIterator]();
+  let chunk: Buffer = Buffer.alloc(0);
+  return async (into, offset, length) => {
+    while (chunk.length === 0) {
+      const next = await chunks.next();
+      if (next.done) return 0;
+      chunk = next.value as Buffer;
+    }
+    const count = Math.min(length, chunk.length);
+    chunk.copy(into, offset, 0, count);
+    chunk = chunk.subarray(count);
+    return count;
+  };
+}
