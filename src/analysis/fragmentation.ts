@@ -1,0 +1,173 @@
+import { IO_TLB_SEGSIZE, IO_TLB_SIZE } from '../kernel/constants.js';
+import { Match, type Observer, type Outcome } from '../replay/outcome.js';
+import type { Session } from '../replay/session.js';
+import type { Allocator } from '../swiotlb/allocator.js';
+import { eachRun } from '../swiotlb/freeRuns.js';
+import { freeRunsOf, type Pool, slotAddress } from '../swiotlb/pool.js';
+
+/** Free runs of a range of lengths. */
+export interface RunBucket {
+  /** Shortest and longest run of the bucket, in slots. */
+  from: number;
+  to: number;
+  runs: number;
+  slots: number;
+}
+
+/** How one pool is broken up at one moment. */
+export interface PoolFragmentation {
+  pool: string;
+  /** Line of the event after which this was seen. */
+  line: number;
+  freeSlots: number;
+  freeRuns: number;
+  histogram: RunBucket[];
+  /** Longest free run, in slots, in the whole pool and in each area. */
+  largestRun: number;
+  largestRunPerArea: number[];
+  /**
+   * 0 to 1: how much shorter the longest run is than the free slots would allow. An allocation has
+   * at most 128 slots, so that much in a row counts as unbroken.
+   */
+  external: number;
+  /** Bytes inside live allocations that nobody asked for. */
+  lost: {
+    /** Behind the data: the rest of the last slot, and what alloc_size adds. */
+    rounding: number;
+    /** In front of it: the offset inside the slot, and padding slots. */
+    alignment: number;
+  };
+  /** Largest request that could still be served, by the alignment of its start; bytes. */
+  servable: { align: number; largest: number }[];
+}
+
+/** Fragmentation of the pools of a replay. */
+export interface FragmentationWatch extends Observer {
+  /** Each pool at the end; to be read after the replay. */
+  atEnd(): void;
+  end: PoolFragmentation[];
+  /** Each pool when its external fragmentation was highest. */
+  worst: PoolFragmentation[];
+}
+
+/** Alignments that `servable` is told for. */
+const ALIGNMENTS = [2048, 4096, 8192, 16384, 32768, 65536, 131072, 262144];
+
+/** Bytes lost inside the live allocations of one pool, kept up with every event. */
+interface Losses {
+  rounding: number;
+  alignment: number;
+}
+
+function externalFragmentation(largestRun: number, freeSlots: number): number {
+  return freeSlots === 0 ? 0 : 1 - largestRun / Math.min(freeSlots, IO_TLB_SEGSIZE);
+}
+
+function histogramOf(countOf: Int32Array): RunBucket[] {
+  const buckets: RunBucket[] = [];
+  for (let from = 1; from <= IO_TLB_SEGSIZE; from *= 2) {
+    const to = from === IO_TLB_SEGSIZE ? countOf.length - 1 : from * 2 - 1;
+    const bucket: RunBucket = { from, to: Math.min(to, IO_TLB_SEGSIZE), runs: 0, slots: 0 };
+    for (let length = from; length <= to; length++) {
+      bucket.runs += countOf[length];
+      bucket.slots += countOf[length] * length;
+    }
+    if (bucket.runs > 0) buckets.push(bucket);
+  }
+  return buckets;
+}
+
+function snapshot(pool: Pool, line: number, lost: Losses): PoolFragmentation {
+  const { countOf, slots, longest } = freeRunsOf(pool);
+  const largestRunPerArea = new Array<number>(pool.areas).fill(0);
+  const servable = ALIGNMENTS.map((align) => ({ align, largest: 0 }));
+  let freeRuns = 0;
+  eachRun(pool.list, pool.nslabs, (slot, length) => {
+    freeRuns++;
+    const area = Math.min(Math.floor(slot / pool.areaNslabs), pool.areas - 1);
+    largestRunPerArea[area] = Math.max(largestRunPerArea[area], length);
+    const start = slotAddress(pool, slot);
+    const end = start + length * IO_TLB_SIZE;
+    for (const entry of servable) {
+      const aligned = Math.ceil(start / entry.align) * entry.align;
+      if (end - aligned > entry.largest) entry.largest = end - aligned;
+    }
+  });
+  return {
+    pool: pool.name,
+    line,
+    freeSlots: slots,
+    freeRuns,
+    histogram: histogramOf(countOf),
+    largestRun: longest,
+    largestRunPerArea,
+    external: externalFragmentation(longest, slots),
+    lost: { ...lost },
+    servable,
+  };
+}
+
+/**
+ * Watches how pools break up. The free runs are counted by the pool itself, so that an event costs
+ * a division; the pool is scanned only when it is more broken up than ever before.
+ */
+export function watchFragmentation(session: Session): FragmentationWatch {
+  const losses = new Map<Allocator, Losses>();
+  const worst = new Map<Allocator, PoolFragmentation>();
+  let lastLine = 0;
+  let last: Allocator | undefined;
+  let lastLosses: Losses = { rounding: 0, alignment: 0 };
+  let lastWorst = 0;
+
+  /** Hot path: consecutive events are nearly always about the same pool. */
+  function turnTo(allocator: Allocator): void {
+    if (allocator === last) return;
+    last = allocator;
+    lastLosses = losses.get(allocator) ?? { rounding: 0, alignment: 0 };
+    losses.set(allocator, lastLosses);
+    lastWorst = worst.get(allocator)?.external ?? 0;
+  }
+
+  function count(number: number, sign: 1 | -1): void {
+    const { nslots, offset, size } = session.allocations;
+    lastLosses.alignment += sign * offset[number];
+    lastLosses.rounding += sign * (nslots[number] * IO_TLB_SIZE - offset[number] - size[number]);
+  }
+
+  function look(allocator: Allocator, line: number): void {
+    const { longest, slots } = freeRunsOf(allocator.pool);
+    const external = externalFragmentation(longest, slots);
+    if (external <= lastWorst) return;
+    lastWorst = external;
+    worst.set(allocator, snapshot(allocator.pool, line, lastLosses));
+  }
+
+  const watch: FragmentationWatch = {
+    end: [],
+    worst: [],
+    onRequest(outcome: Outcome) {
+      const { allocator } = outcome.device;
+      turnTo(allocator);
+      lastLine = outcome.line;
+      if (outcome.allocation >= 0) count(outcome.allocation, 1);
+      look(allocator, outcome.line);
+    },
+    onRelease(outcome: Outcome) {
+      if (outcome.match !== Match.live) return;
+      const { allocator } = session.device(session.allocations.device[outcome.allocation]);
+      turnTo(allocator);
+      lastLine = outcome.line;
+      count(outcome.allocation, -1);
+      look(allocator, outcome.line);
+    },
+    atEnd() {
+      for (const allocator of session.allocators) {
+        turnTo(allocator);
+        const end = snapshot(allocator.pool, lastLine, lastLosses);
+        watch.end.push(end);
+        watch.worst.push(worst.get(allocator) ?? end);
+      }
+    },
+  };
+  return watch;
+}

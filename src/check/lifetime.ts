@@ -1,0 +1,91 @@
+import { DIR_NAMES, OP_NAMES, Op } from '../events/batch.js';
+import { hex } from '../events/numbers.js';
+import { eachLive } from '../replay/allocations.js';
+import { Match, type Observer, type Outcome } from '../replay/outcome.js';
+import type { Session } from '../replay/session.js';
+import { addFinding, type FindingLog, type Related } from './finding.js';
+import type { RuleId } from './rules.js';
+import { allocationWords, sizeWords } from './words.js';
+
+/** What dma-debug would say of the callers (kernel/dma/debug.c). */
+export function createLifetimeCheck(session: Session, log: FindingLog): Observer {
+  const { allocations } = session;
+
+  function add(rule: RuleId, outcome: Outcome, message: string, related: Related[]): void {
+    addFinding(log, rule, () => ({
+      line: outcome.line,
+      device: outcome.device.name,
+      message,
+      address: outcome.recordedAddr,
+      related,
+    }));
+  }
+
+  function mappedAt(number: number): Related {
+    const verb = allocations.op[number] === Op.alloc ? 'allocated' : 'mapped';
+    return { line: allocations.line[number], message: `${verb} here` };
+  }
+
+  function checkCaller(outcome: Outcome): void {
+    const number = outcome.allocation;
+    const size = allocations.size[number];
+    const dir = allocations.dir[number];
+    const verb = OP_NAMES[outcome.op];
+    if (outcome.size !== size && !Number.isNaN(outcome.size)) {
+      add(
+        'size-mismatch',
+        outcome,
+        `${verb} of ${sizeWords(outcome.size)} at ${hex(outcome.recordedAddr)}, which has ${sizeWords(size)}`,
+        [mappedAt(number)],
+      );
+    }
+    if (outcome.op === Op.unmap && outcome.dir !== dir) {
+      add(
+        'dir-mismatch',
+        outcome,
+        `${verb} ${DIR_NAMES[outcome.dir]} at ${hex(outcome.recordedAddr)}, which was mapped ${DIR_NAMES[dir]}`,
+        [mappedAt(number)],
+      );
+    }
+  }
+
+  return {
+    onRelease(outcome) {
+      if (outcome.op !== Op.unmap && outcome.op !== Op.free) return;
+      const verb = OP_NAMES[outcome.op];
+      const address = hex(outcome.recordedAddr);
+      if (outcome.match === Match.unknown) {
+        add('unmatched-unmap', outcome, `${verb} of ${address}, which the trace never maps`, []);
+      } else if (outcome.match === Match.released) {
+        add('double-unmap', outcome, `${verb} of ${address}, which was released before`, [
+          mappedAt(outcome.allocation),
+        ]);
+      } else {
+        checkCaller(outcome);
+      }
+    },
+
+    atEnd() {
+      const byDevice = new Map<string, { count: number; slots: number; oldest: number }>();
+      eachLive(allocations, (number) => {
+        const name = session.device(allocations.device[number]).name;
+        const left = byDevice.get(name) ?? { count: 0, slots: 0, oldest: number };
+        left.count++;
+        left.slots += allocations.nslots[number];
+        if (allocations.line[number] < allocations.line[left.oldest]) left.oldest = number;
+        byDevice.set(name, left);
+      });
+      for (const [device, { count, slots, oldest }] of byDevice) {
+        addFinding(log, 'leak', () => ({
+          line: allocations.line[oldest],
+          device,
+          message:
+            `${count} ${count === 1 ? 'allocation' : 'allocations'} (${slots} slots) still live when` +
+            ` the trace ends; the oldest is ${allocationWords(session, oldest)}`,
+          address: allocations.address[oldest],
+          related: [],
+        }));
+      }
+    },
+  };
+}

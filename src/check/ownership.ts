@@ -1,0 +1,155 @@
+import { Op } from '../events/batch.js';
+import { hex } from '../events/numbers.js';
+import { Match, type Observer, type Outcome } from '../replay/outcome.js';
+import type { Session } from '../replay/session.js';
+import type { Allocator } from '../swiotlb/allocator.js';
+import { type Pool, slotAddress, slotAt } from '../swiotlb/pool.js';
+import { addFinding, type FindingLog, type Related } from './finding.js';
+import { allocationWords, rangeWords, slotWords } from './words.js';
+
+/** Who claims each slot of a pool: its owners, and those whose caller was handed its bytes. */
+interface Claims {
+  /** Per slot: number of the newest claimant plus one; 0 for none. */
+  newest: Int32Array;
+  /** Slots with more than one claimant: all of them, oldest first. Rare. */
+  shared: Map<number, number[]>;
+}
+
+/** Slots from `from` up to, not including, `to`. */
+interface Extent {
+  from: number;
+  to: number;
+}
+
+/**
+ * The slots that an allocation owns, and those whose bytes its caller was handed: for
+ * swiotlb_alloc() the bytes count from the start of the page that holds the address.
+ */
+function extentOf(session: Session, pool: Pool, number: number): Extent {
+  const { op, address, size, slot, nslots } = session.allocations;
+  const from = slot[number];
+  const to = Math.min(from + nslots[number], pool.nslabs);
+  if (op[number] !== Op.alloc) return { from, to };
+  const inPage = (address[number] | 0) & (session.options.pageSize - 1);
+  if (inPage === 0) return { from, to };
+  const handed = address[number] - inPage;
+  const end = slotAt(pool, handed + size[number] - 1) + 1;
+  return { from: Math.max(0, slotAt(pool, handed)), to: Math.max(to, end) };
+}
+
+/**
+ * `double-allocated-page` and `double-allocated-slot`. It keeps books of its own, so that it does
+ * not share the model's belief about what is free: a release that hits a neighbour shows up here.
+ */
+export function createOwnershipCheck(session: Session, log: FindingLog): Observer {
+  const claimsOf = new Map<Allocator, Claims>();
+  let last: Allocator | undefined;
+  let lastClaims: Claims = { newest: new Int32Array(0), shared: new Map() };
+
+  /** Hot path: consecutive events are nearly always about the same pool. */
+  function claims(allocator: Allocator): Claims {
+    if (allocator === last) return lastClaims;
+    last = allocator;
+    lastClaims = claimsOf.get(allocator) ?? {
+      newest: new Int32Array(allocator.pool.nslabs),
+      shared: new Map(),
+    };
+    claimsOf.set(allocator, lastClaims);
+    return lastClaims;
+  }
+
+  function claim(outcome: Outcome): void {
+    const { allocator } = outcome.device;
+    const { newest, shared } = claims(allocator);
+    const number = outcome.allocation;
+    const { from, to } = extentOf(session, allocator.pool, number);
+    let overlaps: Map<number, Extent> | undefined;
+    for (let slot = from; slot < to; slot++) {
+      const before = newest[slot];
+      newest[slot] = number + 1;
+      if (before === 0) continue;
+      overlaps ??= new Map();
+      const claimants = shared.get(slot) ?? [before - 1];
+      for (const other of claimants) {
+        const extent = overlaps.get(other);
+        if (extent === undefined) overlaps.set(other, { from: slot, to: slot + 1 });
+        else extent.to = slot + 1;
+      }
+      shared.set(slot, [...claimants, number]);
+    }
+    for (const [other, extent] of overlaps ?? []) tell(outcome, other, extent);
+  }
+
+  function unclaim(outcome: Outcome): void {
+    const number = outcome.allocation;
+    const { allocator } = session.device(session.allocations.device[number]);
+    const { newest, shared } = claims(allocator);
+    const { from, to } = extentOf(session, allocator.pool, number);
+    for (let slot = from; slot < to; slot++) {
+      const others = shared.size > 0 ? shared.get(slot)?.filter((other) => other !== number) : [];
+      if (others === undefined || others.length === 0) {
+        if (newest[slot] === number + 1) newest[slot] = 0;
+        continue;
+      }
+      newest[slot] = others[others.length - 1] + 1;
+      if (others.length === 1) shared.delete(slot);
+      else shared.set(slot, others);
+    }
+  }
+
+  function owner(number: number, pool: Pool): Related {
+    const { line, device, slot, nslots, address, size } = session.allocations;
+    const extent = extentOf(session, pool, number);
+    const own = slot[number] === extent.from && slot[number] + nslots[number] === extent.to;
+    const inPage = (address[number] | 0) & (session.options.pageSize - 1);
+    const handed = own
+      ? ''
+      : `; its caller was handed ${rangeWords(address[number] - inPage, size[number])}`;
+    const name = session.device(device[number]).name;
+    return { line: line[number], message: `${name}: ${allocationWords(session, number)}${handed}` };
+  }
+
+  function tell(outcome: Outcome, other: number, { from, to }: Extent): void {
+    const { pool } = outcome.device.allocator;
+    const { pageSize } = session.options;
+    const { slot, nslots, line } = session.allocations;
+    const number = outcome.allocation;
+    const lines =
+      line[other] === outcome.line
+        ? `line ${outcome.line}`
+        : `lines ${line[other]} and ${outcome.line}`;
+    const related = [owner(other, pool), owner(number, pool)];
+    const place = { line: outcome.line, device: outcome.device.name, related };
+
+    const first = slotAddress(pool, from) - ((slotAddress(pool, from) | 0) & (pageSize - 1));
+    const end = slotAddress(pool, to);
+    const pages = Math.ceil((end - first) / pageSize);
+    for (let page = first; page < end; page += pageSize) log.doubleAllocatedPages.add(page);
+    addFinding(log, 'double-allocated-page', () => ({
+      ...place,
+      message:
+        pages === 1
+          ? `page ${hex(first)} belongs to two live allocations, of ${lines}`
+          : `${pages} pages, ${rangeWords(first, pages * pageSize)}, belong to two live allocations, of ${lines}`,
+      address: first,
+    }));
+
+    const ownedFrom = Math.max(from, slot[other], slot[number]);
+    const ownedTo = Math.min(to, slot[other] + nslots[other], slot[number] + nslots[number]);
+    if (ownedFrom >= ownedTo) return;
+    addFinding(log, 'double-allocated-slot', () => ({
+      ...place,
+      message: `${slotWords(ownedFrom, ownedTo - ownedFrom)} owned by two live allocations, of ${lines}`,
+      address: slotAddress(pool, ownedFrom),
+    }));
+  }
+
+  return {
+    onRequest(outcome) {
+      if (outcome.allocation >= 0) claim(outcome);
+    },
+    onRelease(outcome) {
+      if (outcome.match === Match.live) unclaim(outcome);
+    },
+  };
+}

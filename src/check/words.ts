@@ -1,0 +1,32 @@
+import { OP_NAMES } from '../events/batch.js';
+import { hex } from '../events/numbers.js';
+import { IO_TLB_SIZE } from '../kernel/constants.js';
+import type { Session } from '../replay/session.js';
+
+/** `4 KiB`, `8192 bytes`: the shorter exact way to say a size. */
+export function sizeWords(bytes: number): string {
+  if (bytes >= 1024 && bytes % (1024 * 1024) === 0) return `${bytes / (1024 * 1024)} MiB`;
+  if (bytes >= 1024 && bytes % 1024 === 0) return `${bytes / 1024} KiB`;
+  return bytes === 1 ? '1 byte' : `${bytes} bytes`;
+}
+
+/** `slot 5`, `slots 5-8`. */
+export function slotWords(slot: number, nslots: number): string {
+  return nslots === 1 ? `slot ${slot}` : `slots ${slot}-${slot + nslots - 1}`;
+}
+
+/** `0x1000-0x1fff`: a range of addresses, both ends in it. */
+export function rangeWords(from: number, bytes: number): string {
+  return `${hex(from)}-${hex(from + bytes - 1)}`;
+}
+
+/** One allocation of a session: `map of 4 KiB, slots 5-6, 0x80002800-0x800037ff`. */
+export function allocationWords(session: Session, number: number): string {
+  const { op, size, slot, nslots, address, offset } = session.allocations;
+  const start = address[number] - offset[number];
+  return (
+    `${OP_NAMES[op[number]]} of ${sizeWords(size[number])},` +
+    ` ${slotWords(slot[number], nslots[number])},` +
+    ` ${rangeWords(start, nslots[number] * IO_TLB_SIZE)}`
+  );
+}

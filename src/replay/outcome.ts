@@ -1,0 +1,63 @@
+import type { Device, MapAnswer } from '../swiotlb/allocator.js';
+
+/** What the replay made of an unmap or free. The numbers are the values of `Outcome.match`. */
+export const Match = {
+  /** It releases a live allocation. */
+  live: 0,
+  /** The recorded kernel had served the allocation, the model had not: nothing to release. */
+  refused: 1,
+  /** The address was mapped, and has been released already. */
+  released: 2,
+  /** No allocation of the trace starts at the address. */
+  unknown: 3,
+} as const;
+
+/**
+ * One event and what became of it. One object is reused for all events of a replay: observers read
+ * it and keep what they need.
+ */
+export interface Outcome {
+  /** Line of the trace, 1-based. */
+  line: number;
+  /** One of `Op`. */
+  op: number;
+  cpu: number;
+  device: Device;
+  /** Index into the trace's devices. */
+  deviceNumber: number;
+  /** map: physical address of the original buffer; 0 for alloc. */
+  origAddr: number;
+  /** map: mapping_size; alloc: size; unmap, free: the caller's size, NaN where not told. */
+  size: number;
+  /** map: alloc_size as passed, or `size`. */
+  allocSize: number;
+  /** map: the caller's alloc_align_mask; alloc: what the release searched with. */
+  allocAlignMask: number;
+  /** Index into DIR_NAMES. */
+  dir: number;
+  /** One of `Recorded`. */
+  recorded: number;
+  /** The recorded address; NaN where there is none. */
+  recordedAddr: number;
+  /** map, alloc: what the model answered. */
+  answer: MapAnswer;
+  /**
+   * map, alloc: number of the new allocation in the replay's table, -1 where refused.
+   * unmap, free: number of the allocation that the event is about, -1 where there is none.
+   */
+  allocation: number;
+  /** unmap, free: one of `Match`. */
+  match: number;
+  /** A refused request's cause, once a check has proved it. */
+  cause: string | undefined;
+}
+
+/** Watches a replay. What a check or a statistic does not need it leaves out. */
+export interface Observer {
+  /** After a map or alloc, served or refused. */
+  onRequest?(outcome: Outcome): void;
+  /** After an unmap or free; the allocation's columns still hold what it was. */
+  onRelease?(outcome: Outcome): void;
+  /** After the last event. */
+  atEnd?(): void;
+}

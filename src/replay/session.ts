@@ -1,0 +1,258 @@
+import { type EventBatch, Op, Recorded } from '../events/batch.js';
+import type { Assumption, TraceInfo } from '../events/trace.js';
+import { IO_TLB_SIZE } from '../kernel/constants.js';
+import type { MapRequest } from '../kernel/plan.js';
+import {
+  type Allocator,
+  allocPages,
+  type Device,
+  emptyAnswer,
+  freePages,
+  mapSingle,
+  unmapSingle,
+} from '../swiotlb/allocator.js';
+import {
+  type Allocations,
+  addAllocation,
+  createAllocations,
+  endAllocation,
+  findAllocation,
+  findAround,
+  findReleased,
+  isLive,
+} from './allocations.js';
+import { createDeviceTable, type SessionDevice, type SessionOptions } from './devices.js';
+import { Match, type Observer, type Outcome } from './outcome.js';
+import type { StartIndexInference } from './startIndex.js';
+
+/** Totals of a replay. */
+export interface Totals {
+  /** Calls of map and alloc. */
+  maps: number;
+  /** Calls of unmap and free. */
+  unmaps: number;
+  syncs: number;
+  /** Requests that the model refused. */
+  failed: number;
+  /** Candidate slots that searches examined. */
+  examined: number;
+  /** Results that the trace records. */
+  recorded: number;
+  /** Results where the model differs from the trace. */
+  mismatches: number;
+  /** Requests that the recorded kernel refused and the model served. */
+  servedAnyway: number;
+}
+
+/** One trace replayed in one release's allocator. */
+export interface Session {
+  options: SessionOptions;
+  allocators: Allocator[];
+  allocations: Allocations;
+  assumptions: Assumption[];
+  totals: Totals;
+  observers: Observer[];
+  /** A device that has had events, by its number in the trace. */
+  device(number: number): Device;
+  /** Replays a batch of events. Declarations of the trace may have grown since the last. */
+  run(batch: EventBatch): void;
+  /** To be called once, after the last event. */
+  finish(): void;
+}
+
+/**
+ * A session whose pools are empty.
+ * @param info the trace's declarations; read again as they grow
+ */
+export function createSession(info: TraceInfo, options: SessionOptions): Session {
+  const { release, pageSize } = options;
+  const allocations = createAllocations();
+  const observers: Observer[] = [];
+  const assumptions: Assumption[] = [];
+  const devices = createDeviceTable(info, options, assumptions);
+  const totals: Totals = {
+    maps: 0,
+    unmaps: 0,
+    syncs: 0,
+    failed: 0,
+    examined: 0,
+    recorded: 0,
+    mismatches: 0,
+    servedAnyway: 0,
+  };
+  const request: MapRequest = {
+    origAddr: 0,
+    mappingSize: 0,
+    allocSize: 0,
+    allocAlignMask: 0,
+    minAlignMask: 0,
+  };
+  const answer = emptyAnswer();
+  const outcome: Outcome = {
+    line: 0,
+    op: 0,
+    cpu: 0,
+    device: undefined as unknown as Device,
+    deviceNumber: 0,
+    origAddr: 0,
+    size: 0,
+    allocSize: 0,
+    allocAlignMask: 0,
+    dir: 0,
+    recorded: 0,
+    recordedAddr: 0,
+    answer,
+    allocation: -1,
+    match: Match.unknown,
+    cause: undefined,
+  };
+
+  /** Before a request: where the trace does not tell the start index, its result may. */
+  function inferStartIndex(startIndex: StartIndexInference): void {
+    const { plan } = answer;
+    if (outcome.op === Op.map) {
+      release.size(request, plan);
+    } else {
+      plan.offset = 0;
+      plan.nslots = Math.ceil(request.mappingSize / IO_TLB_SIZE);
+      plan.totalSize = request.mappingSize;
+    }
+    release.masks(request, pageSize, plan);
+    startIndex.see(outcome.line, outcome.recordedAddr, plan);
+  }
+
+  function replayRequest(at: SessionDevice): void {
+    const { device, startIndex } = at;
+    totals.maps++;
+    request.origAddr = outcome.op === Op.map ? outcome.origAddr : 0;
+    request.mappingSize = outcome.size;
+    request.allocSize = outcome.allocSize;
+    request.allocAlignMask = outcome.allocAlignMask;
+    request.minAlignMask = device.minAlignMask;
+    const hasAddress = outcome.recorded === Recorded.address;
+    if (hasAddress && !startIndex.done) inferStartIndex(startIndex);
+    if (outcome.op === Op.map) mapSingle(release, pageSize, device, outcome.cpu, request, answer);
+    else allocPages(release, pageSize, device, outcome.cpu, request, answer);
+    outcome.allocAlignMask = request.allocAlignMask;
+
+    totals.examined += answer.examined;
+    const refused = answer.slot < 0;
+    if (refused) totals.failed++;
+    if (outcome.recorded !== Recorded.none) {
+      totals.recorded++;
+      if (hasAddress ? answer.address !== outcome.recordedAddr : !refused) totals.mismatches++;
+    }
+    outcome.cause = undefined;
+    outcome.allocation = -1;
+    if (!refused || hasAddress) {
+      rememberAllocation(hasAddress ? outcome.recordedAddr : answer.address, refused);
+    }
+    for (const observer of observers) observer.onRequest?.(outcome);
+    if (!refused && outcome.recorded >= Recorded.full) releaseUnrecorded();
+  }
+
+  function rememberAllocation(knownAs: number, refused: boolean): void {
+    const number = addAllocation(allocations, knownAs, refused);
+    allocations.line[number] = outcome.line;
+    allocations.op[number] = outcome.op;
+    allocations.device[number] = outcome.deviceNumber;
+    allocations.address[number] = answer.address;
+    allocations.size[number] = outcome.size;
+    allocations.offset[number] = answer.plan.offset;
+    allocations.slot[number] = answer.slot;
+    allocations.nslots[number] = answer.plan.nslots;
+    allocations.dir[number] = outcome.dir;
+    if (!refused) outcome.allocation = number;
+  }
+
+  /**
+   * The recorded kernel refused what the model served: the trace holds no unmap for it, and its
+   * driver has tried again. So the buffer goes back at once.
+   */
+  function releaseUnrecorded(): void {
+    totals.servedAnyway++;
+    releaseAt(answer.address);
+    outcome.match = Match.live;
+    for (const observer of observers) observer.onRelease?.(outcome);
+    endAllocation(allocations, outcome.allocation);
+  }
+
+  function releaseAt(address: number): void {
+    const isPages = outcome.op === Op.free || outcome.op === Op.alloc;
+    if (isPages) freePages(outcome.device, pageSize, address);
+    else unmapSingle(outcome.device, address);
+  }
+
+  function replayRelease(): void {
+    totals.unmaps++;
+    const address = outcome.recordedAddr;
+    const number = findAllocation(allocations, address);
+    outcome.allocation = number;
+    if (number >= 0) {
+      outcome.match = isLive(allocations, number) ? Match.live : Match.refused;
+      if (outcome.match === Match.live) releaseAt(allocations.address[number]);
+    } else {
+      releaseUnmatched(address);
+    }
+    for (const observer of observers) observer.onRelease?.(outcome);
+    if (number >= 0) endAllocation(allocations, number);
+  }
+
+  /** The kernel does not know either that nothing starts at the address: it releases what it finds there. */
+  function releaseUnmatched(address: number): void {
+    const released = findReleased(allocations, address);
+    outcome.match = released >= 0 ? Match.released : Match.unknown;
+    outcome.allocation = released;
+    const around = released >= 0 ? released : findAround(allocations, address);
+    const moved = around >= 0 ? allocations.address[around] - allocations.recordedAddr[around] : 0;
+    if (Number.isFinite(moved)) releaseAt(address + moved);
+  }
+
+  return {
+    options,
+    allocators: devices.allocators,
+    allocations,
+    assumptions,
+    totals,
+    observers,
+    device: (number) => devices.list[number].device,
+    run(batch) {
+      for (let n = 0; n < batch.length; n++) {
+        const number = batch.device[n];
+        const at = devices.list[number] ?? devices.declare(number);
+        const op = batch.op[n];
+        outcome.line = batch.line[n];
+        outcome.op = op;
+        outcome.cpu = batch.cpu[n];
+        outcome.device = at.device;
+        outcome.deviceNumber = number;
+        outcome.size = batch.size[n];
+        outcome.dir = batch.dir[n];
+        outcome.recorded = batch.recorded[n];
+        outcome.recordedAddr = batch.tlbAddr[n];
+        if (op === Op.map || op === Op.alloc) {
+          const allocSize = batch.allocSize[n];
+          outcome.origAddr = op === Op.map ? batch.origAddr[n] : 0;
+          outcome.allocSize = Number.isNaN(allocSize) ? outcome.size : allocSize;
+          outcome.allocAlignMask = batch.allocAlignMask[n];
+          replayRequest(at);
+        } else if (op === Op.unmap || op === Op.free) {
+          replayRelease();
+        } else {
+          totals.syncs++;
+        }
+      }
+    },
+    finish() {
+      if (totals.servedAnyway > 0) {
+        assumptions.push({
+          line: undefined,
+          message:
+            `${totals.servedAnyway} requests that the recorded kernel refused were served here, and` +
+            ' taken to be released at once, since the trace has no unmap for them',
+        });
+      }
+      for (const observer of observers) observer.atEnd?.();
+    },
+  };
+}
