@@ -1,0 +1,187 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { ADDRESS_LIMIT, parseMask } from '../events/numbers.js';
+import type { TraceFormat } from '../formats/format.js';
+import { FORMATS } from '../formats/table.js';
+import { PAGE_SIZES } from '../kernel/constants.js';
+import type { DeviceOverride, PoolOverride } from '../replay/geometry.js';
+
+/** Options of every command that replays. */
+export interface ReplayOptions {
+  kernel?: string;
+  pageSize?: number;
+  pool: PoolOverride[];
+  device: DeviceOverride[];
+  inputFormat?: TraceFormat;
+  strict?: boolean;
+}
+
+/** Adds the options that replaying commands share. */
+export function addReplayOptions(command: Command, withKernel = true): Command {
+  if (withKernel) {
+    command.option(
+      '--kernel <release>',
+      'whose allocator to run: a release that `kernels` lists, `recorded` (the one the trace names)\n' +
+        'or `latest`. Default: recorded, else the newest that gives every recorded address, else latest',
+    );
+  }
+  return command
+    .option('--page-size <bytes>', 'PAGE_SIZE: 4096, 16384 or 65536 (4K, 16K, 64K)', parsePageSize)
+    .option(
+      '--pool <K=V,...>',
+      'pool geometry: name= base= nslabs= areas= index= restricted=1; repeatable',
+      collect(parsePool),
+      [],
+    )
+    .option(
+      '--device <GLOB:K=V,...>',
+      'device parameters: min_align_mask= seg_boundary_mask= dma_mask= pool=; repeatable',
+      collect(parseDevice),
+      [],
+    )
+    .addOption(
+      new Option(
+        '--input-format <format>',
+        `skip detection: ${FORMATS.map((format) => format.name).join(', ')}`,
+      ).argParser(parseFormat),
+    )
+    .option('--strict', 'lines that cannot be understood are an error (exit 2)');
+}
+
+function collect<T>(parse: (text: string) => T): (text: string, previous: T[]) => T[] {
+  return (text, previous) => [...previous, parse(text)];
+}
+
+/** @throws InvalidArgumentError for what no kernel is built with */
+export function parsePageSize(text: string): number {
+  const kib = /^(\d+)k$/i.exec(text);
+  const bytes = kib ? Number(kib[1]) * 1024 : Number(text);
+  if (!PAGE_SIZES.includes(bytes)) {
+    throw new InvalidArgumentError(`It is one of ${PAGE_SIZES.join(', ')}, or 4K, 16K, 64K.`);
+  }
+  return bytes;
+}
+
+function parseFormat(text: string): TraceFormat {
+  const format = FORMATS.find(({ name }) => name === text);
+  if (format === undefined) {
+    throw new InvalidArgumentError(`It is one of ${FORMATS.map(({ name }) => name).join(', ')}.`);
+  }
+  return format;
+}
+
+/** `a=1,b=2` as pairs; every key must be among the readers'. */
+function readPairs<T>(
+  text: string,
+  readers: Record<string, (value: string, into: T) => void>,
+  into: T,
+): T {
+  for (const pair of text.split(',')) {
+    const equals = pair.indexOf('=');
+    const key = pair.slice(0, Math.max(0, equals));
+    if (!Object.hasOwn(readers, key)) {
+      throw new InvalidArgumentError(
+        `"${pair}" is not KEY=VALUE with a KEY of ${Object.keys(readers).join(', ')}.`,
+      );
+    }
+    readers[key](pair.slice(equals + 1), into);
+  }
+  return into;
+}
+
+function numberBelow(limit: number, text: string): number {
+  const value = parseMask(text);
+  if (!(value < limit)) {
+    throw new InvalidArgumentError(`"${text}" is not a number below 0x${limit.toString(16)}.`);
+  }
+  return value;
+}
+
+function maskOf(text: string): number {
+  const value = parseMask(text);
+  if (Number.isNaN(value)) throw new InvalidArgumentError(`"${text}" is not a mask.`);
+  return value;
+}
+
+function boundaryOf(text: string): number {
+  const mask = maskOf(text);
+  if (
+    mask !== Number.POSITIVE_INFINITY &&
+    !(mask >= 0x7ff && Number.isInteger(Math.log2(mask + 1)))
+  ) {
+    throw new InvalidArgumentError(`"${text}" is not a power of two less one, from 0x7ff up.`);
+  }
+  return mask;
+}
+
+/** Slots of the largest pool that slot numbers of 31 bits can address with room to spare. */
+const MAX_NSLABS = 2 ** 28;
+
+function parsePool(text: string): PoolOverride {
+  return readPairs<PoolOverride>(
+    text,
+    {
+      name: (value, pool) => {
+        pool.name = value;
+      },
+      base: (value, pool) => {
+        pool.base = numberBelow(ADDRESS_LIMIT, value);
+        if (pool.base % 2048 !== 0) {
+          throw new InvalidArgumentError(`base=${value} is not a multiple of 2048.`);
+        }
+      },
+      nslabs: (value, pool) => {
+        pool.nslabs = numberBelow(MAX_NSLABS + 1, value);
+        if (pool.nslabs === 0) throw new InvalidArgumentError('A pool has at least one slot.');
+      },
+      areas: (value, pool) => {
+        pool.areas = numberBelow(4097, value);
+        if (!Number.isInteger(Math.log2(pool.areas))) {
+          throw new InvalidArgumentError(`areas=${value} is not a power of two.`);
+        }
+      },
+      index: (value, pool) => {
+        pool.index = value.split(':').map((index) => numberBelow(MAX_NSLABS, index));
+      },
+      restricted: (value, pool) => {
+        pool.restricted = value === '1';
+      },
+    },
+    {},
+  );
+}
+
+function parseDevice(text: string): DeviceOverride {
+  // Device names hold colons themselves: the last one before the first KEY= ends the pattern.
+  const colon = text.lastIndexOf(':', text.indexOf('='));
+  if (colon <= 0) {
+    throw new InvalidArgumentError('It is a device name or pattern, a colon, and KEY=VALUE pairs.');
+  }
+  return readPairs<DeviceOverride>(
+    text.slice(colon + 1),
+    {
+      min_align_mask: (value, device) => {
+        device.minAlignMask = numberBelow(2 ** 32, value);
+      },
+      seg_boundary_mask: (value, device) => {
+        device.segBoundaryMask = boundaryOf(value);
+      },
+      dma_mask: (value, device) => {
+        device.dmaMask = maskOf(value);
+      },
+      pool: (value, device) => {
+        device.pool = value;
+      },
+    },
+    { matches: globMatcher(text.slice(0, colon)) },
+  );
+}
+
+/** A test for names against a pattern in which `*` is any text and `?` any character. */
+function globMatcher(pattern: string): (name: string) => boolean {
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replace(/\*+/g, '.*')
+    .replace(/\?/g, '.');
+  const expression = new RegExp(`^${source}$`, 's');
+  return (name) => expression.test(name);
+}

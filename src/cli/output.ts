@@ -1,0 +1,118 @@
+import { once } from 'node:events';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { supportsColor } from 'chalk';
+import { UserError } from '../events/errors.js';
+import type { RenderOptions } from '../render/table.js';
+
+/** Somewhere to write results to. */
+export interface Output {
+  write(text: string): Promise<void>;
+  /** Makes what was written stand. */
+  done(): Promise<void>;
+  /** Takes back what can be taken back. */
+  abandon(): void;
+}
+
+/** Bytes gathered before a write: large enough that a report of many small pieces costs few calls. */
+const CHUNK = 1 << 16;
+
+/** Standard output, or the file of `-o`, which appears complete or not at all. */
+export function openOutput(file: string | undefined): Output {
+  return file === undefined ? stdoutOutput() : fileOutput(file);
+}
+
+function stdoutOutput(): Output {
+  let gathered = '';
+  async function flush(): Promise<void> {
+    const text = gathered;
+    gathered = '';
+    if (text !== '' && !process.stdout.write(text)) await once(process.stdout, 'drain');
+  }
+  return {
+    async write(text) {
+      gathered += text;
+      if (gathered.length >= CHUNK) await flush();
+    },
+    done: flush,
+    abandon() {},
+  };
+}
+
+function fileOutput(file: string): Output {
+  const attempt = <T>(action: () => T): T => {
+    try {
+      return action();
+    } catch (error) {
+      throw new UserError(`${file}: cannot be written: ${(error as Error).message}`);
+    }
+  };
+  const target = attempt(() => writeTarget(file));
+  const draft = target.replaceable
+    ? join(dirname(target.path), `.${basename(target.path)}.${process.pid}.tmp`)
+    : undefined;
+  let fd = -1;
+  let gathered = '';
+  const flush = (): void => {
+    const bytes = Buffer.from(gathered);
+    gathered = '';
+    // The draft is made no earlier than needed, so that an interrupted replay leaves none behind.
+    if (fd < 0) fd = draft === undefined ? openSync(target.path, 'w') : openSync(draft, 'wx');
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+  };
+  return {
+    async write(text) {
+      gathered += text;
+      if (gathered.length >= CHUNK) attempt(flush);
+    },
+    async done() {
+      attempt(() => {
+        flush();
+        closeSync(fd);
+        fd = -1;
+        if (draft !== undefined) renameSync(draft, target.path);
+      });
+    },
+    abandon() {
+      if (fd >= 0) closeSync(fd);
+      if (draft !== undefined) rmSync(draft, { force: true });
+    },
+  };
+}
+
+/** What `-o` names: behind links, and whether it can be replaced by a finished file. */
+function writeTarget(file: string): { path: string; replaceable: boolean } {
+  if (!existsSync(file)) {
+    accessSync(dirname(file), constants.W_OK);
+    return { path: file, replaceable: true };
+  }
+  accessSync(file, constants.W_OK);
+  return { path: realpathSync(file), replaceable: statSync(file).isFile() };
+}
+
+/** What text for this output may look like: as wide as the terminal within reason, in its colours. */
+export function renderOptions(file: string | undefined): RenderOptions {
+  const columns = (file === undefined ? process.stdout.columns : undefined) ?? 100;
+  return {
+    width: Math.min(Math.max(columns, 60), 140),
+    colour: file === undefined ? colourLevel() : 0,
+    allocations: true,
+  };
+}
+
+/** Colours of standard output. chalk knows terminals, --no-color and FORCE_COLOR, but not NO_COLOR. */
+function colourLevel(): RenderOptions['colour'] {
+  const refused = Boolean(process.env.NO_COLOR) && !process.env.FORCE_COLOR;
+  return supportsColor && !refused ? supportsColor.level : 0;
+}

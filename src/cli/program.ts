@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { diffCommand } from './diffCommand.js';
+import { kernelsCommand } from './kernelsCommand.js';
+import { replayCommand } from './replayCommand.js';
+import { verifyCommand } from './verifyCommand.js';
+
+/** Examples that work on the shipped traces, for the end of each command's help. */
+const SEED = 'traces/double-allocation/trace.log';
+const EXAMPLES: Record<string, readonly string[]> = {
+  replay: [SEED, `${SEED} --kernel v6.9`, `${SEED} --json --no-allocations`],
+  verify: [`verify ${SEED} --kernel v6.8`, 'verify traces/*/trace.*'],
+  diff: [`diff ${SEED} --old v6.8 --new v6.9`, `diff ${SEED} --old v6.8 --new v6.8+will-v1 --json`],
+  kernels: ['kernels', 'kernels --json'],
+};
+
+const STATUS = `
+
+Exit status: 0 nothing wrong found, 1 findings or differences, 2 wrong usage or an unusable trace,
+3 nothing wrong found but the trace does not carry that verdict.`;
+
+/** The whole command line. */
+export function createProgram(): Command {
+  const program = new Command('swiotlb-replay')
+    .description(
+      "Replay traces of Linux DMA allocations in a bit-exact model of the kernel's swiotlb.\n" +
+        '`swiotlb-replay TRACE...` is short for `swiotlb-replay replay TRACE...`.',
+    )
+    .version(packageVersion(), '-V, --version')
+    .option('--no-color', 'no colours, whatever the terminal');
+  program.addCommand(replayCommand(), { isDefault: true });
+  program.addCommand(verifyCommand());
+  program.addCommand(diffCommand());
+  program.addCommand(kernelsCommand());
+  program.addHelpText(
+    'after',
+    examplesText(Object.values(EXAMPLES).map(([first]) => first)) + STATUS,
+  );
+  for (const command of [program, ...program.commands]) {
+    command.showHelpAfterError('(--help tells more)').exitOverride();
+    const examples = EXAMPLES[command.name()];
+    if (examples !== undefined) command.addHelpText('after', examplesText(examples));
+  }
+  return program;
+}
+
+function examplesText(examples: readonly string[]): string {
+  return `\nExamples:\n${examples.map((example) => `  swiotlb-replay ${example}`).join('\n')}`;
+}
+
+function packageVersion(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return JSON.parse(readFileSync(file, 'utf8')).version;
+}

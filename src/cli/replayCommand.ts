@@ -1,0 +1,71 @@
+import { Command, Option } from 'commander';
+import { countLevel } from '../check/finding.js';
+import { RENDERERS } from '../render/table.js';
+import type { Report } from '../report/report.js';
+import { watchForReport } from '../report/watch.js';
+import { eachTrace } from './eachTrace.js';
+import { Exit } from './exit.js';
+import { addReplayOptions, type ReplayOptions } from './options.js';
+import { renderOptions } from './output.js';
+import { chooseReleases, replayTrace, strictProblem } from './run.js';
+
+/** From which level on findings make the exit status 1. */
+type FailOn = 'error' | 'warning' | 'never';
+
+interface Options extends ReplayOptions {
+  output: string;
+  json?: boolean;
+  file?: string;
+  failOn: FailOn;
+  allocations: boolean;
+}
+
+/** `replay TRACE...`: the report of a trace. */
+export function replayCommand(): Command {
+  const command = new Command('replay')
+    .summary('replay and report what is wrong')
+    .description(
+      'Replay traces and report returned addresses, alignment violations, double-allocated pages,\n' +
+        'failures with their cause, fragmentation and usage per device.',
+    )
+    .argument('<trace...>', 'trace files; - reads standard input');
+  addReplayOptions(command)
+    .addOption(
+      new Option('--output <format>', 'how to report')
+        .choices(RENDERERS.map(({ name }) => name))
+        .default('text'),
+    )
+    .option('--json', 'short for --output json')
+    .option('-o, --file <file>', 'write the report to a file, complete or not at all')
+    .option('--no-allocations', 'leave the list of allocations out')
+    .addOption(
+      new Option('--fail-on <level>', 'the least bad finding that makes the exit status 1')
+        .choices(['error', 'warning', 'never'])
+        .default('error'),
+    )
+    .action((paths: string[], options: Options) =>
+      eachTrace(paths, options.file, async (path, output) => {
+        const name = options.json ? 'json' : options.output;
+        const renderer = RENDERERS.find((candidate) => candidate.name === name) ?? RENDERERS[0];
+        const keepRows = options.allocations ? renderer.keepRows : { first: 0, last: 0 };
+        const { runs, info, trace, kernelReason } = await replayTrace(
+          path,
+          options,
+          (known) => chooseReleases(options.kernel, known),
+          (session) => watchForReport(session, keepRows),
+        );
+        const report = runs[0].watch.report(trace, info, kernelReason);
+        const rendering = { ...renderOptions(options.file), allocations: options.allocations };
+        if (paths.indexOf(path) > 0 && name === 'text') await output.write('\n');
+        for (const piece of renderer.render(report, rendering)) await output.write(piece);
+        return strictProblem(options, path, info) ?? verdict(report, options.failOn);
+      }),
+    );
+  return command;
+}
+
+function verdict({ counts }: Report, failOn: FailOn): number {
+  if (failOn === 'never') return Exit.ok;
+  const warnings = failOn === 'warning' ? countLevel(counts, 'warning') : 0;
+  return countLevel(counts, 'error') + warnings > 0 ? Exit.found : Exit.ok;
+}

@@ -1,0 +1,185 @@
+import { UserError } from '../events/errors.js';
+import { emptyTraceInfo, type TraceInfo } from '../events/trace.js';
+import { readTrace } from '../formats/read.js';
+import { RELEASES, type Release } from '../kernel/releases.js';
+import { findRelease, latestRelease, nearestReleases } from '../kernel/select.js';
+import { createSession, type Session } from '../replay/session.js';
+import type { TraceSummary } from '../report/report.js';
+import { openSource } from '../source/open.js';
+import { complain } from './eachTrace.js';
+import { Exit } from './exit.js';
+import type { ReplayOptions } from './options.js';
+import { createProgress } from './progress.js';
+
+/** Which releases a trace is replayed in. */
+export interface ReleaseChoice {
+  releases: Release[];
+  /** Why, where the user did not name one; undefined while candidates are still being tried. */
+  reason: string | undefined;
+  /** Drop releases as soon as they differ from the record; the newest that never does is wanted. */
+  elect: boolean;
+}
+
+/** A session and what watches it. */
+export interface Watched<W> {
+  session: Session;
+  watch: W;
+}
+
+/** A trace that has been replayed. */
+export interface Replayed<W> {
+  info: TraceInfo;
+  trace: TraceSummary;
+  /** One per release of the choice; one alone after an election. */
+  runs: Watched<W>[];
+  kernelReason: string | undefined;
+}
+
+/** PAGE_SIZE of a trace that does not tell, and most kernels'. */
+const DEFAULT_PAGE_SIZE = 4096;
+
+/** The release of that name, or a message that helps. */
+export function requireRelease(name: string): Release {
+  const release = name === 'latest' ? latestRelease() : findRelease(name);
+  if (release === undefined) {
+    throw new UserError(
+      `unknown kernel ${name}: the nearest that can be replayed ${are(nearestReleases(name))};` +
+        ' `swiotlb-replay kernels` lists all',
+    );
+  }
+  return release;
+}
+
+function are(names: string[]): string {
+  return `${names.length === 1 ? 'is' : 'are'} ${names.join(' and ')}`;
+}
+
+/** The release that `--kernel` names, or that its absence means for a trace. */
+export function chooseReleases(name: string | undefined, info: TraceInfo): ReleaseChoice {
+  if (name !== undefined && name !== 'recorded') {
+    return { releases: [requireRelease(name)], reason: undefined, elect: false };
+  }
+  if (info.kernel !== undefined) {
+    const release = findRelease(info.kernel);
+    if (release === undefined) {
+      throw new UserError(
+        `the trace was recorded on ${info.kernel}, which cannot be replayed: choose one with --kernel;` +
+          ` the nearest ${are(nearestReleases(info.kernel))}`,
+      );
+    }
+    return { releases: [release], reason: 'the one that the trace names', elect: false };
+  }
+  if (name === 'recorded') {
+    throw new UserError('the trace does not name its kernel: choose one with --kernel');
+  }
+  const releases = RELEASES.filter((release) => !release.patched);
+  return { releases: [...releases], reason: undefined, elect: true };
+}
+
+/**
+ * Reads a trace once and replays it in every release of `choose`.
+ * @param attach sets up what watches a session
+ * @throws UserError for what the user can mend
+ */
+export async function replayTrace<W>(
+  path: string,
+  options: ReplayOptions,
+  choose: (info: TraceInfo) => ReleaseChoice,
+  attach: (session: Session) => W,
+): Promise<Replayed<W>> {
+  const info = emptyTraceInfo();
+  const source = await openSource(path);
+  const progress = createProgress(source, process.stderr);
+  let choice: ReleaseChoice | undefined;
+  let runs: Watched<W>[] = [];
+
+  function start(): void {
+    if (info.dynamic) {
+      throw new UserError(
+        `${source.name}: was recorded with CONFIG_SWIOTLB_DYNAMIC, whose pools are not replayed yet`,
+      );
+    }
+    if (options.pageSize === undefined && info.pageSize === undefined) {
+      info.assumptions.push({
+        line: undefined,
+        message: `pages of ${DEFAULT_PAGE_SIZE} bytes; --page-size says otherwise`,
+      });
+    }
+    choice = choose(info);
+    const pageSize = options.pageSize ?? info.pageSize ?? DEFAULT_PAGE_SIZE;
+    runs = choice.releases.map((release) => {
+      const session = createSession(info, {
+        release,
+        pageSize,
+        pools: options.pool,
+        devices: options.device,
+      });
+      return { session, watch: attach(session) };
+    });
+  }
+
+  try {
+    const readOptions = {
+      format: options.inputFormat,
+      pageSize: options.pageSize ?? DEFAULT_PAGE_SIZE,
+    };
+    const tally = await readTrace(source, info, readOptions, (batch) => {
+      if (choice === undefined) start();
+      for (const { session } of runs) session.run(batch);
+      if (choice?.elect) runs = runs.filter(stillElectable);
+      progress.tick();
+    });
+    const reason = choice?.elect ? elect(runs) : choice?.reason;
+    if (choice?.elect) runs = runs.slice(-1);
+    for (const { session } of runs) session.finish();
+    return {
+      info,
+      trace: {
+        path,
+        format: tally.format,
+        lines: tally.lines,
+        events: tally.events,
+        skipped: info.problems.count,
+        otherLines: info.otherLines,
+      },
+      runs,
+      kernelReason: reason,
+    };
+  } finally {
+    progress.end();
+    source.close();
+  }
+}
+
+/** The latest release stays in the race even when it differs: it is replayed if no other is left. */
+function stillElectable<W>({ session }: Watched<W>): boolean {
+  return session.totals.mismatches === 0 || session.options.release === latestRelease();
+}
+
+/** Sorts the elected run to the end, and says why it is the one. */
+function elect<W>(runs: Watched<W>[]): string {
+  const exact = runs.filter(({ session }) => session.totals.mismatches === 0);
+  const recorded = runs[runs.length - 1].session.totals.recorded;
+  if (exact.length === 0) {
+    return 'the latest: no release gives all the recorded addresses';
+  }
+  runs.push(exact[exact.length - 1]);
+  return recorded === 0
+    ? 'the latest: the trace records no results'
+    : 'the newest that gives every recorded address';
+}
+
+/** With `--strict`, exit status 2 and a word about it for a trace with lines that were not understood. */
+export function strictProblem(
+  options: ReplayOptions,
+  path: string,
+  info: TraceInfo,
+): number | undefined {
+  if (!options.strict || info.problems.count === 0) return undefined;
+  const [{ line, message, text }] = info.problems.first;
+  complain(
+    `${path}: ${info.problems.count} lines were not understood, which --strict makes an error;` +
+      ` the first: line ${line}: ${message}: ${text}`,
+  );
+  return Exit.unusable;
+}

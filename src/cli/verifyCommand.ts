@@ -1,0 +1,132 @@
+import { Command } from 'commander';
+import { unmetExpectations } from '../analysis/expectations.js';
+import { type MismatchWatch, watchMismatches } from '../analysis/mismatches.js';
+import { hex } from '../events/numbers.js';
+import { harmless, harmlessJson } from '../render/harmless.js';
+import { eachTrace } from './eachTrace.js';
+import { Exit } from './exit.js';
+import { addReplayOptions, type ReplayOptions } from './options.js';
+import { chooseReleases, type Replayed, replayTrace, strictProblem } from './run.js';
+
+interface Options extends ReplayOptions {
+  json?: boolean;
+  file?: string;
+}
+
+/** Mismatches that a result lists. */
+const KEPT = 20;
+
+/** Of those, how many the text shows. */
+const SHOWN = 5;
+
+/** `verify TRACE...`: does the model give every recorded address? */
+export function verifyCommand(): Command {
+  const command = new Command('verify')
+    .summary("compare every recorded address with the model's")
+    .description(
+      "Replay traces and compare every recorded address, and the #expect lines, with the model's.\n" +
+        'Exit status 1 and the first differences where they part; 3 where nothing is recorded.',
+    )
+    .argument('<trace...>', 'trace files; - reads standard input');
+  addReplayOptions(command)
+    .option('--json', 'one JSON object per trace and line')
+    .option('-o, --file <file>', 'write the result to a file, complete or not at all')
+    .action((paths: string[], options: Options) =>
+      eachTrace(paths, options.file, async (path, output) => {
+        const replayed = await replayTrace(
+          path,
+          options,
+          (info) => chooseReleases(options.kernel, info),
+          (session) => {
+            const watch = watchMismatches(KEPT);
+            session.observers.push(watch);
+            return watch;
+          },
+        );
+        const result = verifyResult(path, replayed);
+        await output.write(
+          options.json ? `${harmlessJson(result)}\n` : verifyText(result, replayed),
+        );
+        return strictProblem(options, path, replayed.info) ?? status(result);
+      }),
+    );
+  return command;
+}
+
+/** What `verify --json` prints: `swiotlb-replay/verify@1`. */
+interface VerifyResult {
+  schema: 'swiotlb-replay/verify@1';
+  path: string;
+  format: string;
+  kernel: string;
+  events: number;
+  recorded: number;
+  reproduced: number;
+  assumed: number;
+  incomplete: boolean;
+  mismatches: { line: number; recorded: string; replayed: string }[];
+  expect: null | { ok: boolean; differences: string[] };
+}
+
+function verifyResult(path: string, { info, trace, runs }: Replayed<MismatchWatch>): VerifyResult {
+  const [{ session, watch }] = runs;
+  const { recorded, mismatches } = session.totals;
+  const differences = unmetExpectations(info.expectations, session.allocators);
+  return {
+    schema: 'swiotlb-replay/verify@1',
+    path,
+    format: trace.format,
+    kernel: session.options.release.name,
+    events: trace.events,
+    recorded,
+    reproduced: recorded - mismatches,
+    assumed: 0,
+    incomplete: false,
+    mismatches: watch.first.map((mismatch) => ({
+      line: mismatch.line,
+      recorded: addressWord(mismatch.recorded),
+      replayed: addressWord(mismatch.replayed),
+    })),
+    expect: info.expectations.length === 0 ? null : { ok: differences.length === 0, differences },
+  };
+}
+
+function addressWord(address: number | undefined): string {
+  return address === undefined ? 'full' : hex(address);
+}
+
+function status(result: VerifyResult): number {
+  if (result.mismatches.length > 0 || result.expect?.ok === false) return Exit.found;
+  return result.recorded === 0 ? Exit.unproved : Exit.ok;
+}
+
+function verifyText(
+  result: VerifyResult,
+  { runs, kernelReason, info }: Replayed<MismatchWatch>,
+): string {
+  const { kernel, recorded, reproduced } = result;
+  const word = ['ok', 'DIFFERS', '', 'UNPROVED'][status(result)];
+  const reason = kernelReason ? ` (${harmless(kernelReason)})` : '';
+  const words =
+    recorded === 0
+      ? 'records no results: nothing to verify'
+      : `${reproduced} of ${recorded} recorded results reproduced`;
+  const lines = [`${word}  ${harmless(result.path)}  ${kernel}${reason}: ${words}`];
+  const [{ session, watch }] = runs;
+  for (const { line, device, recorded: was, replayed } of watch.first.slice(0, SHOWN)) {
+    lines.push(
+      `  line ${line}  ${harmless(device)}: recorded ${addressWord(was)}, ${kernel} gives ${addressWord(replayed)}`,
+    );
+  }
+  const more = session.totals.mismatches - SHOWN;
+  if (more > 0) lines.push(`  and ${more} more`);
+  for (const difference of result.expect?.differences ?? [])
+    lines.push(`  ${harmless(difference)}`);
+  if (info.problems.count > 0) {
+    const [{ line, message }] = info.problems.first;
+    lines.push(
+      `  ${info.problems.count} lines not understood; the first is line ${line}: ${message}`,
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}

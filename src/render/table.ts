@@ -1,0 +1,28 @@
+import type { Report } from '../report/report.js';
+import { renderJson } from './json.js';
+import { renderText } from './text.js';
+
+/** What renderers are told about the reader. */
+export interface RenderOptions {
+  /** Columns of the terminal. */
+  width: number;
+  /** 0 for none, else the colours that the terminal has (chalk's levels). */
+  colour: 0 | 1 | 2 | 3;
+  /** List the allocations. */
+  allocations: boolean;
+}
+
+/** One output of a report. */
+export interface Renderer {
+  /** As `--output` takes it. */
+  name: string;
+  /** Rows of allocations that it can use; undefined for all. */
+  keepRows: { first: number; last: number } | undefined;
+  render(report: Report, options: RenderOptions): Iterable<string>;
+}
+
+/** Every output. */
+export const RENDERERS: readonly Renderer[] = [
+  { name: 'text', keepRows: { first: 12, last: 4 }, render: renderText },
+  { name: 'json', keepRows: undefined, render: renderJson },
+];

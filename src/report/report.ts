@@ -1,0 +1,72 @@
+import type { PoolFragmentation } from '../analysis/fragmentation.js';
+import type { DeviceUsage } from '../analysis/usage.js';
+import type { Finding } from '../check/finding.js';
+import type { RuleId } from '../check/rules.js';
+import type { Assumption, Problem } from '../events/trace.js';
+import type { AllocationRows } from './allocationRows.js';
+
+/** Schema of a replay's report; it changes when a field changes. */
+export const REPORT_SCHEMA = 'swiotlb-replay/report@1';
+
+/** What was read. */
+export interface TraceSummary {
+  /** As the user gave it. */
+  path: string;
+  format: string;
+  lines: number;
+  events: number;
+  /** Lines that look like events and could not be used. */
+  skipped: number;
+  /** Lines that are something else. */
+  otherLines: number;
+}
+
+/** A pool at the end of a replay. */
+export interface PoolReport {
+  name: string;
+  base: number;
+  nslabs: number;
+  areas: number;
+  restricted: boolean;
+  used: number;
+  usedHiwater: number;
+  /** Where the next search of each area starts. */
+  index: number[];
+}
+
+/** Everything that a replay has to say: plain data, ready for any renderer. */
+export interface Report {
+  trace: TraceSummary;
+  kernel: string;
+  /** Why this release was replayed, where the user did not name it. */
+  kernelReason: string | undefined;
+  /** Bytes. */
+  pageSize: number;
+  pools: PoolReport[];
+  devices: DeviceUsage[];
+  allocations: AllocationRows;
+  /** The first of each rule; `counts` has all. */
+  findings: Finding[];
+  counts: Map<RuleId, number>;
+  doubleAllocatedPages: number[];
+  assumptions: Assumption[];
+  /** The first lines that could not be used. */
+  problems: Problem[];
+  /** Each pool at the end, and when it was most broken up. */
+  fragmentation: { end: PoolFragmentation[]; worst: PoolFragmentation[] };
+  summary: {
+    maps: number;
+    unmaps: number;
+    failed: number;
+    /** Candidate slots that all searches together examined. */
+    slotsSearched: number;
+    live: number;
+    recorded: number;
+    mismatches: number;
+  };
+}
+
+/** The pool that is most broken up, for a report that has room for one. */
+export function mostBroken(pools: readonly PoolFragmentation[]): PoolFragmentation {
+  return pools.reduce((a, b) => (b.external > a.external ? b : a));
+}

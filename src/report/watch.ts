@@ -1,0 +1,62 @@
+import { watchFragmentation } from '../analysis/fragmentation.js';
+import { watchUsage } from '../analysis/usage.js';
+import { CHECKS } from '../check/check.js';
+import { createFindingLog } from '../check/finding.js';
+import type { TraceInfo } from '../events/trace.js';
+import type { Session } from '../replay/session.js';
+import { type KeepRows, recordAllocations } from './allocationRows.js';
+import type { Report, TraceSummary } from './report.js';
+
+/** Everything that watches a session for its report. */
+export interface ReportWatch {
+  /** The report, once the session is finished. */
+  report(trace: TraceSummary, info: TraceInfo, kernelReason: string | undefined): Report;
+}
+
+/** Attaches all checks and statistics to a session. */
+export function watchForReport(session: Session, keepRows?: KeepRows): ReportWatch {
+  const log = createFindingLog();
+  const usage = watchUsage(session);
+  const fragmentation = watchFragmentation(session);
+  const rows = recordAllocations(session, keepRows);
+  session.observers.push(...CHECKS.map((check) => check(session, log)), usage, fragmentation, rows);
+
+  return {
+    report(trace, info, kernelReason) {
+      const { totals, options, allocators } = session;
+      return {
+        trace,
+        kernel: options.release.name,
+        kernelReason,
+        pageSize: options.pageSize,
+        pools: allocators.map(({ pool, restricted, used, usedHiwater }) => ({
+          name: pool.name,
+          base: pool.base,
+          nslabs: pool.nslabs,
+          areas: pool.areas,
+          restricted,
+          used,
+          usedHiwater,
+          index: [...pool.areaIndex],
+        })),
+        devices: usage.devices,
+        allocations: rows,
+        findings: log.kept,
+        counts: log.counts,
+        doubleAllocatedPages: [...log.doubleAllocatedPages].sort((a, b) => a - b),
+        assumptions: [...info.assumptions, ...session.assumptions],
+        problems: info.problems.first,
+        fragmentation: { end: fragmentation.end, worst: fragmentation.worst },
+        summary: {
+          maps: totals.maps,
+          unmaps: totals.unmaps,
+          failed: totals.failed,
+          slotsSearched: totals.examined,
+          live: session.allocations.live,
+          recorded: totals.recorded,
+          mismatches: totals.mismatches,
+        },
+      };
+    },
+  };
+}
