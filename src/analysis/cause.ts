@@ -154,7 +154,7 @@ function noRoomInRuns(pool: Pool, plan: SearchPlan, window: AddressWindow): Fail
   if (aligned < 0) {
     return {
       cause: 'alignment',
-      reason: `free runs of up to ${slots(longest)} hold none of the ${demand(plan)} with ${nslots} behind it`,
+      reason: `no free run (the longest: ${slots(longest)}) holds ${slots(nslots)} from ${demand(plan)} on`,
     };
   }
   if (fitting < 0) {
@@ -169,13 +169,13 @@ function noRoomInRuns(pool: Pool, plan: SearchPlan, window: AddressWindow): Fail
   };
 }
 
-/** The slots a plan can begin with, in words. */
+/** Where the slots of a plan can begin, in words. */
 function demand({ clearMask, matchMask, matchBits }: SearchPlan): string {
   const above = ~(IO_TLB_SIZE - 1);
   const parts = [];
   if (clearMask & above) parts.push(`bits ${hex((clearMask & above) >>> 0)} clear`);
   if (matchMask) parts.push(`bits ${hex(matchMask >>> 0)} equal to ${hex(matchBits >>> 0)}`);
-  return parts.length > 0 ? `slots with address ${parts.join(' and ')}` : 'slots looked at';
+  return parts.length > 0 ? `an address with ${parts.join(' and ')}` : 'a slot that is looked at';
 }
 
 function slots(count: number): string {

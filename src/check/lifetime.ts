@@ -5,7 +5,7 @@ import { Match, type Observer, type Outcome } from '../replay/outcome.js';
 import type { Session } from '../replay/session.js';
 import { addFinding, type FindingLog, type Related } from './finding.js';
 import type { RuleId } from './rules.js';
-import { allocationWords, sizeWords } from './words.js';
+import { sizeWords } from './words.js';
 
 /** What dma-debug would say of the callers (kernel/dma/debug.c). */
 export function createLifetimeCheck(session: Session, log: FindingLog): Observer {
@@ -80,8 +80,8 @@ export function createLifetimeCheck(session: Session, log: FindingLog): Observer
           line: allocations.line[oldest],
           device,
           message:
-            `${count} ${count === 1 ? 'allocation' : 'allocations'} (${slots} slots) still live when` +
-            ` the trace ends; the oldest is ${allocationWords(session, oldest)}`,
+            `${count === 1 ? '1 allocation' : `${count} allocations`} (${slots} slots) still live when` +
+            ' the trace ends; the oldest is of this line',
           address: allocations.address[oldest],
           related: [],
         }));

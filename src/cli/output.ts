@@ -111,8 +111,12 @@ export function renderOptions(file: string | undefined): RenderOptions {
   };
 }
 
-/** Colours of standard output. chalk knows terminals, --no-color and FORCE_COLOR, but not NO_COLOR. */
+/**
+ * Colours of standard output. chalk knows terminals and FORCE_COLOR; it does not know NO_COLOR, and
+ * would let FORCE_COLOR outweigh --no-color.
+ */
 function colourLevel(): RenderOptions['colour'] {
-  const refused = Boolean(process.env.NO_COLOR) && !process.env.FORCE_COLOR;
+  const refused =
+    process.argv.includes('--no-color') || (process.env.NO_COLOR && !process.env.FORCE_COLOR);
   return supportsColor && !refused ? supportsColor.level : 0;
 }
