@@ -31,8 +31,7 @@ export function createAlignmentCheck(session: Session, log: FindingLog): Observe
       add(
         'page-alignment',
         outcome,
-        `${what} does not start on a page: swiotlb_alloc() hands out page ${hex(address - inPage)},` +
-          ` whose first ${inPage} bytes it does not own`,
+        `${what} is handed out from ${hex(address - inPage)} on, ${inPage} bytes too low`,
       );
     }
     const order = roundUpPowerOfTwo(Math.max(outcome.size, pageSize));

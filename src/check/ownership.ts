@@ -97,16 +97,15 @@ export function createOwnershipCheck(session: Session, log: FindingLog): Observe
     }
   }
 
-  function owner(number: number, pool: Pool): Related {
+  function owner(number: number, pool: Pool, finder: string): Related {
     const { line, device, slot, nslots, address, size } = session.allocations;
     const extent = extentOf(session, pool, number);
     const own = slot[number] === extent.from && slot[number] + nslots[number] === extent.to;
     const inPage = (address[number] | 0) & (session.options.pageSize - 1);
-    const handed = own
-      ? ''
-      : `; its caller was handed ${rangeWords(address[number] - inPage, size[number])}`;
-    const name = session.device(device[number]).name;
-    return { line: line[number], message: `${name}: ${allocationWords(session, number)}${handed}` };
+    const handed = own ? '' : `, handed out ${rangeWords(address[number] - inPage, size[number])}`;
+    const { name } = session.device(device[number]);
+    const whose = name === finder ? '' : `${name}: `;
+    return { line: line[number], message: whose + allocationWords(session, number) + handed };
   }
 
   function tell(outcome: Outcome, other: number, { from, to }: Extent): void {
@@ -118,8 +117,9 @@ export function createOwnershipCheck(session: Session, log: FindingLog): Observe
       line[other] === outcome.line
         ? `line ${outcome.line}`
         : `lines ${line[other]} and ${outcome.line}`;
-    const related = [owner(other, pool), owner(number, pool)];
-    const place = { line: outcome.line, device: outcome.device.name, related };
+    const device = outcome.device.name;
+    const related = [owner(other, pool, device), owner(number, pool, device)];
+    const place = { line: outcome.line, device, related };
 
     const first = slotAddress(pool, from) - ((slotAddress(pool, from) | 0) & (pageSize - 1));
     const end = slotAddress(pool, to);

@@ -20,12 +20,12 @@ export function rangeWords(from: number, bytes: number): string {
   return `${hex(from)}-${hex(from + bytes - 1)}`;
 }
 
-/** One allocation of a session: `map of 4 KiB, slots 5-6, 0x80002800-0x800037ff`. */
+/** One allocation of a session: `4 KiB map: slots 5-6, 0x80002800-0x800037ff`. */
 export function allocationWords(session: Session, number: number): string {
   const { op, size, slot, nslots, address, offset } = session.allocations;
   const start = address[number] - offset[number];
   return (
-    `${OP_NAMES[op[number]]} of ${sizeWords(size[number])},` +
+    `${sizeWords(size[number])} ${OP_NAMES[op[number]]}:` +
     ` ${slotWords(slot[number], nslots[number])},` +
     ` ${rangeWords(start, nslots[number] * IO_TLB_SIZE)}`
   );

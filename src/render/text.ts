@@ -115,18 +115,17 @@ function findings(report: Report, width: number, chalk: ChalkInstance): string[]
     const count = report.counts.get(rule) ?? 0;
     lines.push(`  ${paint(chalk, level)(level)}  ${chalk.bold(rule)} (${count}): ${summary}`);
     const ofRule = report.findings.filter((finding) => finding.rule === rule);
-    for (const finding of ofRule.slice(0, SHOWN)) lines.push(...findingLines(finding, width));
+    for (const finding of ofRule.slice(0, SHOWN)) {
+      lines.push(...findingLines(finding, report.devices.length > 1, width));
+    }
     if (count > SHOWN) lines.push(`    and ${count - SHOWN} more`);
   }
   return lines;
 }
 
-function findingLines(finding: Finding, width: number): string[] {
-  const lines = wrap(
-    `    line ${finding.line}  `,
-    `${harmless(finding.device)}: ${harmless(finding.message)}`,
-    width,
-  );
+function findingLines(finding: Finding, nameDevice: boolean, width: number): string[] {
+  const device = nameDevice ? `${harmless(finding.device)}: ` : '';
+  const lines = wrap(`    line ${finding.line}  `, device + harmless(finding.message), width);
   for (const { line, message } of finding.related) {
     lines.push(...wrap(`      line ${line}  `, harmless(message), width));
   }

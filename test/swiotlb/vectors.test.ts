@@ -28,7 +28,9 @@ describe.each(['swiotlb', 'swiotlb-edges'])('golden vectors of %s', (set) => {
 
 describe('a wrong release', () => {
   test('does not give the addresses of the seed', async () => {
-    const [seed] = vectorsOf('swiotlb-edges').filter(({ name }) => name === 'edge_seed000_v6.8.csv.gz');
+    const [seed] = vectorsOf('swiotlb-edges').filter(
+      ({ name }) => name === 'edge_seed000_v6.8.csv.gz',
+    );
     const v69 = findRelease('v6.9');
     if (v69 === undefined) throw new Error('no v6.9');
     const { differences } = await replayVector(seed.path, v69);
