@@ -1,7 +1,7 @@
 import { hex } from '../events/numbers.js';
 import { IO_TLB_SEGSIZE, IO_TLB_SIZE, MAX_ALLOCATION_BYTES } from '../kernel/constants.js';
 import type { SearchPlan } from '../kernel/plan.js';
-import type { Release } from '../kernel/releases.js';
+import type { Release } from '../kernel/release.js';
 import type { Outcome } from '../replay/outcome.js';
 import { alignmentPeriod, fitsEmptyPool, nextAligned } from '../swiotlb/fit.js';
 import { eachRun } from '../swiotlb/freeRuns.js';
@@ -42,6 +42,9 @@ export function causeOfFailure(release: Release, outcome: Outcome): FailureCause
       reason: `mapping_size ${outcome.size} is above alloc_size ${outcome.allocSize}, which the kernel refuses before searching`,
     };
   }
+  if (answer.refusal === 'no-pages') {
+    return { cause: 'unsatisfiable', reason: `${release.name} has no swiotlb_alloc()` };
+  }
   if (answer.refusal === 'unaligned-page') {
     return {
       cause: 'alignment',
@@ -74,10 +77,10 @@ function neverServed(release: Release, outcome: Outcome): FailureCause | undefin
       reason: `${size} bytes are more than swiotlb_max_mapping_size() of the device, ${max}`,
     };
   }
-  return { cause: 'unsatisfiable', reason: contradiction(plan) };
+  return { cause: 'unsatisfiable', reason: contradiction(plan, device.window) };
 }
 
-function contradiction(plan: SearchPlan): string {
+function contradiction(plan: SearchPlan, window: AddressWindow): string {
   const { clearMask, matchMask, matchBits, nslots } = plan;
   const both = (matchBits & clearMask) >>> 0;
   const asked = [
@@ -85,7 +88,16 @@ function contradiction(plan: SearchPlan): string {
     matchMask ? `bits ${hex(matchMask >>> 0)} equal to ${hex(matchBits >>> 0)}` : '',
   ].filter(Boolean);
   if (both !== 0) return `it wants ${asked.join(' and ')}, and ${hex(both)} is in both`;
-  return `it wants ${nslots} slots of one segment, ${asked.join(' and ')}: no slot of an empty pool has that`;
+  if (fitsEmptyPool(plan, withoutBoundary(window))) {
+    asked.push(`no segment boundary of the device, one every ${slots(window.boundaryMask + 1)}`);
+  }
+  const wanted = [`${slots(nslots)} of one segment`, ...asked].join(', ');
+  return `it wants ${wanted}: no slot of an empty pool has that`;
+}
+
+/** The window of a device that has no boundary, on the same addresses. */
+function withoutBoundary({ low }: AddressWindow): AddressWindow {
+  return { low, boundaryOffset: 0, boundaryMask: 2 ** 30 - 1 };
 }
 
 /** Too few free slots, in all or in each area. */
@@ -129,19 +141,27 @@ function noRoomInRuns(pool: Pool, plan: SearchPlan, window: AddressWindow): Fail
   let longest = 0;
   let aligned = -1;
   let fitting = -1;
-  eachRun(pool.list, pool.nslabs, (start, length) => {
-    const area = Math.floor(start / pool.areaNslabs);
-    if (!searched.has(area)) return;
-    if (length > longest) longest = length;
-    if (fitting >= 0 || length < nslots) return;
-    const end = Math.min(start + length, (area + 1) * pool.areaNslabs + nslots - 1);
-    let slot = nextAligned(plan, window, start);
-    for (; slot >= 0 && slot + nslots <= end; slot += period) {
+
+  function lookAt(run: number, end: number, area: number): void {
+    const from = Math.max(run, area * pool.areaNslabs);
+    longest = Math.max(longest, end - from);
+    if (fitting >= 0) return;
+    const last = Math.min(end - nslots, (area + 1) * pool.areaNslabs - 1);
+    let slot = nextAligned(plan, window, from);
+    for (; slot >= 0 && slot <= last; slot += period) {
       aligned = slot;
       if (!spansBoundary(window, slot, nslots)) {
         fitting = slot;
         return;
       }
+    }
+  }
+
+  // Where areas are shorter than segments a run reaches over several, and each sees what is left of it.
+  eachRun(pool.list, pool.nslabs, (start, length) => {
+    const first = Math.floor(start / pool.areaNslabs);
+    for (let area = first; area * pool.areaNslabs < start + length; area++) {
+      if (searched.has(area)) lookAt(start, start + length, area);
     }
   });
   const free = freeRunsOf(pool).slots;

@@ -22,7 +22,7 @@ export interface PoolFragmentation {
   freeSlots: number;
   freeRuns: number;
   histogram: RunBucket[];
-  /** Longest free run, in slots, in the whole pool and in each area. */
+  /** Longest free run, in slots, in the whole pool and from a slot of each area on. */
   largestRun: number;
   largestRunPerArea: number[];
   /**
@@ -84,8 +84,13 @@ function snapshot(pool: Pool, line: number, lost: Losses): PoolFragmentation {
   let freeRuns = 0;
   eachRun(pool.list, pool.nslabs, (slot, length) => {
     freeRuns++;
-    const area = Math.min(Math.floor(slot / pool.areaNslabs), pool.areas - 1);
-    largestRunPerArea[area] = Math.max(largestRunPerArea[area], length);
+    // Where areas are shorter than segments a run reaches over several, and each sees what is left of it.
+    const first = Math.floor(slot / pool.areaNslabs);
+    const last = Math.min(Math.floor((slot + length - 1) / pool.areaNslabs), pool.areas - 1);
+    for (let area = first; area <= last; area++) {
+      const left = slot + length - Math.max(slot, area * pool.areaNslabs);
+      largestRunPerArea[area] = Math.max(largestRunPerArea[area], left);
+    }
     const start = slotAddress(pool, slot);
     const end = start + length * IO_TLB_SIZE;
     for (const entry of servable) {
@@ -153,11 +158,14 @@ export function watchFragmentation(session: Session): FragmentationWatch {
       look(allocator, outcome.line);
     },
     onRelease(outcome: Outcome) {
-      if (outcome.match !== Match.live) return;
-      const { allocator } = session.device(session.allocations.device[outcome.allocation]);
-      turnTo(allocator);
       lastLine = outcome.line;
-      count(outcome.allocation, -1);
+      if (outcome.match === Match.live) {
+        turnTo(session.device(session.allocations.device[outcome.allocation]).allocator);
+        count(outcome.allocation, -1);
+      }
+      // An unmap that is nobody's releases slots as well: what the kernel finds at its address.
+      const { allocator } = outcome.device;
+      turnTo(allocator);
       look(allocator, outcome.line);
     },
     atEnd() {

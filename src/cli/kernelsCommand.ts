@@ -25,9 +25,9 @@ function kernelsText(): string {
 
 function kernelsJson(): string {
   const kernels = RELEASES.map(
-    ({ name, patched, summary, commits, takesAllocSize, maxMappingSize }) => ({
+    ({ name, kind, summary, commits, takesAllocSize, maxMappingSize }) => ({
       name,
-      patched,
+      kind,
       summary,
       commits,
       takesAllocSize,

@@ -1,8 +1,13 @@
 import { UserError } from '../events/errors.js';
 import { emptyTraceInfo, type TraceInfo } from '../events/trace.js';
 import { readTrace } from '../formats/read.js';
-import { RELEASES, type Release } from '../kernel/releases.js';
-import { findRelease, latestRelease, nearestReleases } from '../kernel/select.js';
+import type { Release } from '../kernel/release.js';
+import {
+  candidateReleases,
+  findRelease,
+  latestRelease,
+  nearestReleases,
+} from '../kernel/select.js';
 import { createSession, type Session } from '../replay/session.js';
 import type { TraceSummary } from '../report/report.js';
 import { openSource } from '../source/open.js';
@@ -72,8 +77,7 @@ export function chooseReleases(name: string | undefined, info: TraceInfo): Relea
   if (name === 'recorded') {
     throw new UserError('the trace does not name its kernel: choose one with --kernel');
   }
-  const releases = RELEASES.filter((release) => !release.patched);
-  return { releases: [...releases], reason: undefined, elect: true };
+  return { releases: candidateReleases(), reason: undefined, elect: true };
 }
 
 /**
@@ -153,7 +157,7 @@ export async function replayTrace<W>(
 
 /** The latest release stays in the race even when it differs: it is replayed if no other is left. */
 function stillElectable<W>({ session }: Watched<W>): boolean {
-  return session.totals.mismatches === 0 || session.options.release === latestRelease();
+  return session.totals.mismatches === 0 || session.options.release.name === latestRelease().name;
 }
 
 /** Sorts the elected run to the end, and says why it is the one. */

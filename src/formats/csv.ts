@@ -17,9 +17,9 @@ import {
 } from '../events/names.js';
 import { ADDRESS_LIMIT, parseNumber } from '../events/numbers.js';
 import { logProblem } from '../events/trace.js';
-import { createDirectiveReader } from './csvDirectives.js';
+import { createDirectiveReader, isDirective } from './csvDirectives.js';
 import type { LineParser, ParseContext, TraceFormat } from './format.js';
-import { endOfText, NEWLINE, startsWithAt, textOf } from './lines.js';
+import { endOfText, isBlank, NEWLINE, startsWithAt, textOf } from './lines.js';
 
 /** Columns that a canonical trace may have; `undefined` ones are read over. */
 type ReadColumn = (bytes: Buffer, from: number, to: number, row: Row) => string | undefined;
@@ -47,6 +47,16 @@ const HANG = Buffer.from('hang');
 const OPS = OP_NAMES.map((name) => Buffer.from(name));
 const DIRS = DIR_NAMES.map((name) => Buffer.from(name));
 
+/**
+ * One line with quoted fields. As Latin-1 every byte stays what it is, and a carriage return within
+ * the line does not end it.
+ */
+const QUOTED_ROW = {
+  encoding: 'latin1',
+  record_delimiter: '\n',
+  relax_column_count: true,
+} as const;
+
 /** A header names at least these; without them a row means nothing. */
 const REQUIRED_COLUMNS = ['dev', 'op'] as const;
 
@@ -58,9 +68,11 @@ export const csv: TraceFormat = {
       .subarray(0, 1 << 16)
       .toString('latin1')
       .replace(/^\u00ef\u00bb\u00bf/, '');
-    if (head.startsWith('#swiotlb-trace')) return true;
-    const header = head.split('\n').find((line) => line.trim() !== '' && !line.startsWith('#'));
-    return header !== undefined && isHeader(splitHeader(header));
+    // The header may be in a later block than the directives, which must not be lost.
+    const telling = head
+      .split('\n')
+      .find((line) => line.trim() !== '' && (line[0] !== '#' || isDirective(line)));
+    return telling !== undefined && (telling[0] === '#' || isHeader(splitHeader(telling)));
   },
   open,
 };
@@ -159,6 +171,12 @@ function open(context: ParseContext): LineParser {
         `${context.name}: line ${line}: the CSV header has no column ${REQUIRED_COLUMNS.filter((c) => !columns.includes(c)).join(' and no column ')}: ${text}`,
       );
     }
+    const twice = columns.find((column, i) => columns.indexOf(column) < i);
+    if (twice !== undefined) {
+      throw new UserError(
+        `${context.name}: line ${line}: the CSV header names column ${twice} twice: ${text}`,
+      );
+    }
     const ignored = columns.filter((column) => !Object.hasOwn(readers, column));
     for (const column of ignored) {
       info.assumptions.push({ line, message: `column ${column} is not known and was not read` });
@@ -185,14 +203,14 @@ function open(context: ParseContext): LineParser {
   function readQuotedRow(bytes: Buffer, from: number, end: number): boolean {
     let fields: string[];
     try {
-      fields = parseCsv(bytes.subarray(from, end), { relax_column_count: true })[0] ?? [];
+      fields = parseCsv(bytes.subarray(from, end), QUOTED_ROW)[0] ?? [];
     } catch {
       problem('a quoted field is not closed in its line, or has text behind it', bytes, from, end);
       return false;
     }
     if (fields.length !== columns.length) return wrongCount(bytes, from, end);
     return fields.every((field, column) => {
-      const text = Buffer.from(field);
+      const text = Buffer.from(field, QUOTED_ROW.encoding);
       return readField(text, 0, text.length, column);
     });
   }
@@ -218,7 +236,7 @@ function open(context: ParseContext): LineParser {
   }
 
   function parseLine(bytes: Buffer, from: number, end: number, batch: EventBatch): void {
-    if (from === end) {
+    if (isBlank(bytes, from, end)) {
       info.otherLines++;
     } else if (bytes[from] === HASH) {
       const isComment = bytes[from + 1] === 0x20 || from + 1 === end;

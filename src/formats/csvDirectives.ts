@@ -6,6 +6,20 @@ import { PAGE_SIZES } from '../kernel/constants.js';
 /** Reads the `#word key=value ...` lines of a canonical trace into a trace's declarations. */
 export type DirectiveReader = (text: string, line: number) => void;
 
+/** The directives, and what may stand in each; anything else is said not to have been read. */
+const KEYS: Readonly<Record<string, readonly string[]>> = {
+  '#swiotlb-trace': ['1'],
+  '#kernel': ['version', 'page_size', 'dynamic'],
+  '#pool': ['name', 'base', 'nslabs', 'areas', 'index', 'for_alloc', 'restricted'],
+  '#device': ['name', 'min_align_mask', 'seg_boundary_mask', 'dma_mask', 'pool'],
+  '#expect': ['pool', 'used', 'used_hiwater', 'index'],
+};
+
+/** Whether a line is a directive of a canonical trace. */
+export function isDirective(text: string): boolean {
+  return Object.hasOwn(KEYS, text.trimEnd().split(/\s/, 1)[0]);
+}
+
 /** Slots beyond which a pool would not fit the 31-bit slot numbers of the search. */
 const MAX_NSLABS = 2 ** 28;
 
@@ -33,6 +47,13 @@ function indexesOf(key: string, text: string): number[] {
   return text.split(':').map((index) => numberOf(key, index, MAX_NSLABS));
 }
 
+/** A flag: 1 or 0; missing or empty is 0. */
+function flagOf(values: ReadonlyMap<string, string>, key: string): boolean {
+  const text = values.get(key) || '0';
+  if (text !== '0' && text !== '1') throw new BadValue(`${key}=${text} is neither 0 nor 1`);
+  return text === '1';
+}
+
 /** Whether a number can be a segment boundary: a power of two less one, from a slot up. */
 function isBoundary(mask: number): boolean {
   return (
@@ -43,16 +64,23 @@ function isBoundary(mask: number): boolean {
 /** A reader that fills `info`. Directives it does not know are problems: they may change the verdict. */
 export function createDirectiveReader(info: TraceInfo, names: DeviceNames): DirectiveReader {
   const readers: Record<string, (values: Map<string, string>, line: number) => void> = {
-    '#swiotlb-trace': () => {},
+    '#swiotlb-trace': readVersion,
     '#kernel': readKernel,
     '#pool': readPool,
     '#device': readDevice,
     '#expect': readExpect,
   };
 
+  function readVersion(values: Map<string, string>): void {
+    const [version] = values.keys();
+    if (version !== undefined && version !== '1') {
+      throw new BadValue(`version ${version} of the format is not known, only 1`);
+    }
+  }
+
   function readKernel(values: Map<string, string>): void {
-    info.kernel = values.get('version') ?? info.kernel;
-    info.dynamic = values.get('dynamic') === '1';
+    info.kernel = values.get('version') || info.kernel;
+    info.dynamic = flagOf(values, 'dynamic');
     const pageSize = values.get('page_size');
     if (pageSize === undefined) return;
     if (!PAGE_SIZES.includes(Number(pageSize))) {
@@ -62,7 +90,7 @@ export function createDirectiveReader(info: TraceInfo, names: DeviceNames): Dire
   }
 
   function readPool(values: Map<string, string>): void {
-    const name = values.get('name') ?? 'default';
+    const name = values.get('name') || 'default';
     const required = (key: string): string => {
       const value = values.get(key);
       if (value === undefined) throw new BadValue(`#pool ${name} has no ${key}=`);
@@ -87,13 +115,13 @@ export function createDirectiveReader(info: TraceInfo, names: DeviceNames): Dire
       areas,
       startIndexes: index === undefined ? [] : indexesOf('index', index),
       indexKnowledge: index === undefined ? 'default' : 'given',
-      restricted: values.get('restricted') === '1' || values.get('for_alloc') === '1',
+      restricted: [flagOf(values, 'restricted'), flagOf(values, 'for_alloc')].includes(true),
     });
   }
 
   function readDevice(values: Map<string, string>): void {
     const name = values.get('name');
-    if (name === undefined) throw new BadValue('#device has no name=');
+    if (!name) throw new BadValue('#device has no name=');
     const device = info.devices[deviceNumberOf(names, name)];
     const minAlignMask = values.get('min_align_mask');
     if (minAlignMask) device.minAlignMask = numberOf('min_align_mask', minAlignMask, 2 ** 32);
@@ -133,7 +161,12 @@ export function createDirectiveReader(info: TraceInfo, names: DeviceNames): Dire
       if (reader === undefined) {
         throw new BadValue(`unknown directive; known are ${Object.keys(readers).join(', ')}`);
       }
-      reader(new Map(pairs.map(splitPair)), line);
+      const values = new Map(pairs.map(splitPair));
+      reader(values, line);
+      for (const key of values.keys()) {
+        if (KEYS[word].includes(key)) continue;
+        info.assumptions.push({ line, message: `${key} of ${word} is not known and was not read` });
+      }
     } catch (error) {
       if (!(error instanceof BadValue)) throw error;
       logProblem(info.problems, line, error.message, text);

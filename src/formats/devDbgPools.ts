@@ -56,6 +56,7 @@ export function createPoolInference(info: TraceInfo): PoolInference {
         const pool =
           info.pools.find((p) => p.base === base && p.nslabs === nslabs) ??
           declare(line, base, slot);
+        pool.restricted ||= slot.origAddr === 0;
         poolOf[device] = { pool, line };
         info.devices[device].pool = pool.name;
         return undefined;
@@ -69,6 +70,7 @@ export function createPoolInference(info: TraceInfo): PoolInference {
           ` but line ${known.line} puts it at ${hex(known.pool.base)}`
         );
       }
+      known.pool.restricted ||= slot.origAddr === 0;
       return undefined;
     },
   };

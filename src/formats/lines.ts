@@ -8,6 +8,13 @@ export function endOfText(bytes: Uint8Array, from: number, newline: number): num
   return newline > from && bytes[newline - 1] === CARRIAGE_RETURN ? newline - 1 : newline;
 }
 
+/** Whether bytes[from, to) hold nothing but blanks and control characters. */
+export function isBlank(bytes: Uint8Array, from: number, to: number): boolean {
+  let at = from;
+  while (at < to && bytes[at] <= 0x20) at++;
+  return at >= to;
+}
+
 /** Number of newlines in bytes[from, to). */
 export function countLines(bytes: Buffer, from: number, to: number): number {
   let count = 0;

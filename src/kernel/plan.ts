@@ -36,6 +36,11 @@ export interface SearchPlan {
   matchMask: number;
   /** The original address under `matchMask` (int32). */
   matchBits: number;
+  /**
+   * Up to v6.2 the start index is rounded up to the stride, and the search ends when it lands on
+   * it again, which it may never do; later ones start where the index stands and count.
+   */
+  endsAtStart: boolean;
 }
 
 /** A plan with nothing decided yet. */
@@ -48,6 +53,7 @@ export function emptyPlan(): SearchPlan {
     clearMask: 0,
     matchMask: 0,
     matchBits: 0,
+    endsAtStart: false,
   };
 }
 
@@ -70,6 +76,11 @@ function finishSize(offset: number, totalSize: number, plan: SearchPlan): void {
   plan.totalSize = totalSize;
   plan.nslots = slotsOf(totalSize);
 }
+
+/** v5.10: alloc_size as it is; results are slot-aligned. */
+export const allocSizeAlone: SizePolicy = (request, plan) => {
+  finishSize(0, request.allocSize, plan);
+};
 
 /** v5.12 to v6.8: the offset inside one slot goes in front of alloc_size (swiotlb_align_offset(), 1f221a0d0dbf). */
 export const slotOffsetPlusAllocSize: SizePolicy = (request, plan) => {
@@ -106,6 +117,7 @@ function setMasks(
   matchMask: number,
   plan: SearchPlan,
 ): void {
+  plan.endsAtStart = false;
   plan.clearMask = clearMask;
   // An original address of 0 means "none": every release from v5.15 on then skips the comparison.
   plan.matchMask = request.origAddr === 0 ? 0 : matchMask;
@@ -121,6 +133,57 @@ function strideOf(mask: number): number {
 function largerMask(a: number, b: number): number {
   return a >>> 0 > b >>> 0 ? a : b;
 }
+
+/** Slots in a page. */
+function pageSlots(pageSize: number): number {
+  return pageSize >>> IO_TLB_SHIFT;
+}
+
+/** v5.10: from a page up, slot numbers that are multiples of a page's slots; no address is tested. */
+export const pageStride: MaskPolicy = (request, pageSize, plan) => {
+  setMasks(request, 0, 0, plan);
+  plan.stride = plan.totalSize >= pageSize ? pageSlots(pageSize) : 1;
+  plan.endsAtStart = true;
+};
+
+/** The mask that v5.12 to v6.2 compare, and their stride: for a page and more multiplied, not raised. */
+function matchWithPageStride(
+  request: MapRequest,
+  matchMask: number,
+  pageSize: number,
+  plan: SearchPlan,
+): void {
+  setMasks(request, 0, matchMask, plan);
+  plan.stride = strideOf(matchMask);
+  if (plan.totalSize >= pageSize) plan.stride *= pageSlots(pageSize);
+  plan.endsAtStart = true;
+}
+
+/** v5.12 to v5.14: min_align_mask must match, for an original address of 0 as well (1f221a0d0dbf). */
+export const matchAlways: MaskPolicy = (request, pageSize, plan) => {
+  const mask = request.minAlignMask & ABOVE_SLOT;
+  matchWithPageStride(request, mask, pageSize, plan);
+  plan.matchMask = mask;
+  plan.matchBits = low32(request.origAddr) & mask;
+};
+
+/** v5.15: without an original address any slot will do (f4111e39a52a). */
+export const matchOrigAddr: MaskPolicy = (request, pageSize, plan) => {
+  matchWithPageStride(request, request.minAlignMask & ABOVE_SLOT, pageSize, plan);
+};
+
+/** v5.16 to v6.2: alloc_align_mask raises the stride, and is tested against nothing (e81e99bacc9f). */
+export const matchWithAllocStride: MaskPolicy = (request, pageSize, plan) => {
+  matchOrigAddr(request, pageSize, plan);
+  plan.stride = Math.max(plan.stride, strideOf(request.allocAlignMask));
+};
+
+/** 5.15.167 and 6.1.192: with 51b30ecb73b4, what alloc_align_mask covers is not compared any more. */
+export const matchBeyondAllocMask: MaskPolicy = (request, pageSize, plan) => {
+  const covered = request.allocAlignMask | (IO_TLB_SIZE - 1);
+  matchWithPageStride(request, request.minAlignMask & ~covered, pageSize, plan);
+  plan.stride = Math.max(plan.stride, strideOf(covered));
+};
 
 /**
  * v6.3 to v6.8: min_align_mask, alloc_align_mask and, from a page up, the page bits become one mask,
@@ -147,9 +210,32 @@ export const pageBitsClear: MaskPolicy = (request, pageSize, plan) => {
   setMasks(request, clear, match, plan);
 };
 
+/** A stride of at least PAGE_SHIFT - 10 slots from a page up: 2, 4 and 6 for pages of 4, 16 and 64 KiB. */
+function atLeastPageShift(plan: SearchPlan, pageSize: number): void {
+  if (plan.totalSize < pageSize) return;
+  plan.stride = Math.max(plan.stride, Math.log2(pageSize) - IO_TLB_SHIFT + 1);
+}
+
+/** 04867a7a3332: alloc_align_mask is tested by itself; the page is no more than a least stride. */
+export const clearAndMatch: MaskPolicy = (request, pageSize, plan) => {
+  const match = request.minAlignMask & ABOVE_SLOT;
+  setMasks(request, request.allocAlignMask, match, plan);
+  plan.stride = strideOf(largerMask(request.allocAlignMask, match));
+  atLeastPageShift(plan, pageSize);
+};
+
+/** 51b30ecb73b4: what alloc_align_mask covers is not compared; the page still is a least stride. */
+export const clearThenMatchRest: MaskPolicy = (request, pageSize, plan) => {
+  const clear = request.allocAlignMask | (IO_TLB_SIZE - 1);
+  const match = request.minAlignMask & ~clear;
+  setMasks(request, clear, match, plan);
+  plan.stride = strideOf(largerMask(clear, match));
+  atLeastPageShift(plan, pageSize);
+};
+
 /**
- * v6.9 and later: what alloc_align_mask covers must be clear, the rest of min_align_mask must match
- * (51b30ecb73b4); page alignment is asked for only where the caller set no mask at all (14cebf689a78).
+ * 14cebf689a78, v6.9 and later: what alloc_align_mask covers must be clear, the rest of
+ * min_align_mask must match; page alignment is asked for only where the caller set no mask at all.
  */
 export const clearThenMatch: MaskPolicy = (request, pageSize, plan) => {
   let clear = request.allocAlignMask;

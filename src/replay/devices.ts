@@ -1,5 +1,5 @@
 import type { Assumption, TraceInfo } from '../events/trace.js';
-import type { Release } from '../kernel/releases.js';
+import type { Release } from '../kernel/release.js';
 import {
   type Allocator,
   createAllocator,
@@ -7,6 +7,7 @@ import {
   type Device,
 } from '../swiotlb/allocator.js';
 import { createPool } from '../swiotlb/pool.js';
+import { DEFAULT_SEARCH, SEARCHERS } from '../swiotlb/searchers.js';
 import { type DeviceOverride, type PoolOverride, resolveDevice, resolvePools } from './geometry.js';
 import { createStartIndexInference, type StartIndexInference } from './startIndex.js';
 
@@ -17,6 +18,8 @@ export interface SessionOptions {
   pageSize: number;
   pools: readonly PoolOverride[];
   devices: readonly DeviceOverride[];
+  /** A name in SEARCHERS; the default where missing. */
+  search?: string;
 }
 
 /** A device of a session, with what replaying its events needs. */
@@ -52,7 +55,11 @@ export function createDeviceTable(
       declared.startIndexes.slice(0, pool.areas).forEach((index, area) => {
         pool.areaIndex[area] = index < pool.areaNslabs ? index : 0;
       });
-      const allocator = createAllocator(pool, declared.restricted);
+      const allocator = createAllocator(
+        pool,
+        declared.restricted,
+        SEARCHERS[options.search ?? DEFAULT_SEARCH],
+      );
       const recorded = info.pools.find(({ name }) => name === declared.name) ?? pool;
       allocators.push(allocator);
       startIndexes.set(

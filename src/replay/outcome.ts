@@ -1,4 +1,6 @@
+import { Recorded } from '../events/batch.js';
 import type { Device, MapAnswer } from '../swiotlb/allocator.js';
+import type { Released } from '../swiotlb/pool.js';
 
 /** What the replay made of an unmap or free. The numbers are the values of `Outcome.match`. */
 export const Match = {
@@ -29,7 +31,7 @@ export interface Outcome {
   origAddr: number;
   /** map: mapping_size; alloc: size; unmap, free: the caller's size, NaN where not told. */
   size: number;
-  /** map: alloc_size as passed, or `size`. */
+  /** map, unmap: alloc_size as passed, or `size`. */
   allocSize: number;
   /** map: the caller's alloc_align_mask; alloc: what the release searched with. */
   allocAlignMask: number;
@@ -48,6 +50,8 @@ export interface Outcome {
   allocation: number;
   /** unmap, free: one of `Match`. */
   match: number;
+  /** unmap, free: what the model gave back. */
+  released: Released;
   /** A refused request's cause, once a check has proved it. */
   cause: string | undefined;
 }
@@ -60,4 +64,16 @@ export interface Observer {
   onRelease?(outcome: Outcome): void;
   /** After the last event. */
   atEnd?(): void;
+}
+
+/** Whether the model's answer is the recorded one; only for events with a recorded result. */
+export function isReproduced({ recorded, recordedAddr, answer }: Outcome): boolean {
+  switch (recorded) {
+    case Recorded.address:
+      return answer.address === recordedAddr;
+    case Recorded.hang:
+      return answer.refusal === 'endless';
+    default:
+      return answer.refusal !== undefined && answer.refusal !== 'endless';
+  }
 }

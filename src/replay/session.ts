@@ -22,7 +22,7 @@ import {
   isLive,
 } from './allocations.js';
 import { createDeviceTable, type SessionDevice, type SessionOptions } from './devices.js';
-import { Match, type Observer, type Outcome } from './outcome.js';
+import { isReproduced, Match, type Observer, type Outcome } from './outcome.js';
 import type { StartIndexInference } from './startIndex.js';
 
 /** Totals of a replay. */
@@ -104,6 +104,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     answer,
     allocation: -1,
     match: Match.unknown,
+    released: { slot: -1, nslots: 0 },
     cause: undefined,
   };
 
@@ -140,7 +141,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     if (refused) totals.failed++;
     if (outcome.recorded !== Recorded.none) {
       totals.recorded++;
-      if (hasAddress ? answer.address !== outcome.recordedAddr : !refused) totals.mismatches++;
+      if (!isReproduced(outcome)) totals.mismatches++;
     }
     outcome.cause = undefined;
     outcome.allocation = -1;
@@ -179,12 +180,21 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
 
   function releaseAt(address: number): void {
     const isPages = outcome.op === Op.free || outcome.op === Op.alloc;
-    if (isPages) freePages(outcome.device, pageSize, address);
-    else unmapSingle(outcome.device, address);
+    if (isPages) freePages(outcome.device, pageSize, address, outcome.released);
+    else unmapSingle(outcome.device, address, callerSize(), outcome.released);
+  }
+
+  /** The size that a release up to v5.12 goes by: the caller's, or where the trace has none the map's. */
+  function callerSize(): number | undefined {
+    if (!release.believesUnmapSize) return undefined;
+    if (!Number.isNaN(outcome.allocSize)) return outcome.allocSize;
+    return outcome.allocation < 0 ? undefined : allocations.size[outcome.allocation];
   }
 
   function replayRelease(): void {
     totals.unmaps++;
+    outcome.released.slot = -1;
+    outcome.released.nslots = 0;
     const address = outcome.recordedAddr;
     const number = findAllocation(allocations, address);
     outcome.allocation = number;
@@ -221,19 +231,19 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
         const number = batch.device[n];
         const at = devices.list[number] ?? devices.declare(number);
         const op = batch.op[n];
+        const allocSize = batch.allocSize[n];
         outcome.line = batch.line[n];
         outcome.op = op;
         outcome.cpu = batch.cpu[n];
         outcome.device = at.device;
         outcome.deviceNumber = number;
         outcome.size = batch.size[n];
+        outcome.allocSize = Number.isNaN(allocSize) ? outcome.size : allocSize;
         outcome.dir = batch.dir[n];
         outcome.recorded = batch.recorded[n];
         outcome.recordedAddr = batch.tlbAddr[n];
         if (op === Op.map || op === Op.alloc) {
-          const allocSize = batch.allocSize[n];
           outcome.origAddr = op === Op.map ? batch.origAddr[n] : 0;
-          outcome.allocSize = Number.isNaN(allocSize) ? outcome.size : allocSize;
           outcome.allocAlignMask = batch.allocAlignMask[n];
           replayRequest(at);
         } else if (op === Op.unmap || op === Op.free) {

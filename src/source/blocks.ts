@@ -45,6 +45,7 @@ export async function* blocksOfLines(
     const answer = read(bytes, filled, blockBytes - filled);
     const got = typeof answer === 'number' ? answer : await answer;
     tally.bytes += got;
+    const endsCut = skipping && got === 0;
     if (skipping) {
       const newline = bytes.subarray(filled, filled + got).indexOf(NEWLINE);
       if (newline < 0 && got > 0) continue;
@@ -59,9 +60,9 @@ export async function* blocksOfLines(
 
     if (got === 0) {
       if (filled === 0) return;
-      const unfinished = bytes[filled - 1] !== NEWLINE;
-      if (unfinished) bytes[filled++] = NEWLINE;
-      yield { bytes, end: filled, unfinished };
+      const lacksNewline = bytes[filled - 1] !== NEWLINE;
+      if (lacksNewline) bytes[filled++] = NEWLINE;
+      yield { bytes, end: filled, unfinished: lacksNewline || endsCut };
       return;
     }
 

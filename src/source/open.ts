@@ -54,14 +54,17 @@ const HEAD_BYTES = 4096;
 export async function openSource(path: string): Promise<Source> {
   const name = path === '-' ? '<stdin>' : path;
   const fd = path === '-' ? 0 : openFile(path);
+  let closed = false;
   const close = (): void => {
-    if (fd !== 0) closeSync(fd);
+    if (fd !== 0 && !closed) closeSync(fd);
+    closed = true;
   };
   try {
     const size = fd === 0 ? undefined : fileSize(name, fd);
-    const readFd = readFromFd(name, fd);
+    const readOpen = readFromFd(name, fd);
+    // Unpacking reads ahead in the background; after the close, the number may be another file's.
+    const readFd: typeof readOpen = (...to) => (closed ? 0 : readOpen(...to));
     const head = readHead(readFd);
-    if (head.length === 0) throw new UserError(`${name}: is empty: there is nothing to replay`);
     let read = withHead(head, readFd);
     let text: Buffer = head;
     if (head[0] === 0x1f && head[1] === 0x8b) {
@@ -69,6 +72,7 @@ export async function openSource(path: string): Promise<Source> {
       text = await fill(read, Buffer.alloc(HEAD_BYTES));
       read = withHead(text, read);
     }
+    if (text.length === 0) throw new UserError(`${name}: is empty: there is nothing to replay`);
     refuseBinary(name, text);
     const tally: BlockTally = { bytes: 0, cutLines: 0 };
     return { name, blocks: blocksOfLines(read, tally), tally, size, close };

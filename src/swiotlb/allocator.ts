@@ -1,8 +1,16 @@
 import { IO_TLB_SHIFT, IO_TLB_SIZE } from '../kernel/constants.js';
 import { emptyPlan, type MapRequest, type SearchPlan } from '../kernel/plan.js';
-import type { Release } from '../kernel/releases.js';
-import { holdsAddress, type Pool, releaseSlots, slotAddress, slotAt, takeSlots } from './pool.js';
-import { type SearchTally, searchAreaLinear } from './search.js';
+import type { Release } from '../kernel/release.js';
+import {
+  holdsAddress,
+  type Pool,
+  type Released,
+  releaseSlots,
+  slotAddress,
+  slotAt,
+  takeSlots,
+} from './pool.js';
+import { ENDLESS, type Searcher, type SearchTally } from './search.js';
 import { type AddressWindow, addressWindow } from './window.js';
 
 /** One struct io_tlb_mem: the default allocator or a restricted pool, with the counters debugfs shows. */
@@ -10,6 +18,7 @@ export interface Allocator {
   pool: Pool;
   /** Serves swiotlb_alloc() (`for_alloc`). */
   restricted: boolean;
+  search: Searcher;
   /** Slots in use (io_tlb_used). */
   used: number;
   /** The most slots that were ever in use (io_tlb_used_hiwater). */
@@ -31,6 +40,10 @@ export interface Device {
 export type Refusal =
   /** No area had room, or no slot in them fitted. */
   | 'full'
+  /** The release's search would never end (up to v6.2). */
+  | 'endless'
+  /** The release has no swiotlb_alloc() (up to v5.14). */
+  | 'no-pages'
   /** mapping_size above alloc_size: refused before any search. */
   | 'invalid-sizes'
   /** swiotlb_alloc() found slots that do not start on a page (823353b7cf0e). */
@@ -45,16 +58,25 @@ export interface MapAnswer extends SearchTally {
   plan: SearchPlan;
   /** tlb_addr; NaN where refused. */
   address: number;
+  /** What swiotlb_alloc() gave back before it refused. */
+  givenBack: Released;
 }
 
 /** An answer to be filled. */
 export function emptyAnswer(): MapAnswer {
-  return { refusal: undefined, slot: -1, plan: emptyPlan(), address: Number.NaN, examined: 0 };
+  return {
+    refusal: undefined,
+    slot: -1,
+    plan: emptyPlan(),
+    address: Number.NaN,
+    givenBack: { slot: -1, nslots: 0 },
+    examined: 0,
+  };
 }
 
 /** An allocator whose pool is empty. */
-export function createAllocator(pool: Pool, restricted: boolean): Allocator {
-  return { pool, restricted, used: 0, usedHiwater: 0 };
+export function createAllocator(pool: Pool, restricted: boolean, search: Searcher): Allocator {
+  return { pool, restricted, search, used: 0, usedHiwater: 0 };
 }
 
 /** A device that allocates from `allocator`. */
@@ -79,8 +101,14 @@ function refuse(answer: MapAnswer, refusal: Refusal): void {
   answer.address = Number.NaN;
 }
 
+/** The address that a release makes of a slot; up to v5.19 the slot's offset is a 32-bit number. */
+function resultAddress(release: Release, pool: Pool, slot: number): number {
+  if (!release.wrapsSlotOffset) return slotAddress(pool, slot);
+  return pool.base + ((slot << IO_TLB_SHIFT) >>> 0);
+}
+
 /** Searches the areas of the device's pool, the CPU's own first (swiotlb_find_slots()), and takes the slots. */
-function findSlots(device: Device, cpu: number, answer: MapAnswer): void {
+function findSlots(release: Release, device: Device, cpu: number, answer: MapAnswer): void {
   const { allocator, window } = device;
   const { pool } = allocator;
   const { plan } = answer;
@@ -88,14 +116,18 @@ function findSlots(device: Device, cpu: number, answer: MapAnswer): void {
   for (let k = 0; k < pool.areas; k++) {
     const area = (first + k) & (pool.areas - 1);
     if (plan.nslots > (pool.areaNslabs - pool.areaUsed[area]) >>> 0) continue;
-    const slot = searchAreaLinear(pool, area, plan, window, answer);
+    const slot = allocator.search(pool, area, plan, window, answer);
+    if (slot === ENDLESS) {
+      refuse(answer, 'endless');
+      return;
+    }
     if (slot < 0) continue;
     takeSlots(pool, area, slot, plan.nslots, plan.totalSize - (plan.offset & (IO_TLB_SIZE - 1)));
     allocator.used += plan.nslots;
     if (allocator.used > allocator.usedHiwater) allocator.usedHiwater = allocator.used;
     answer.refusal = undefined;
     answer.slot = slot;
-    answer.address = slotAddress(pool, slot) + plan.offset;
+    answer.address = resultAddress(release, pool, slot) + plan.offset;
     return;
   }
   refuse(answer, 'full');
@@ -118,7 +150,7 @@ export function mapSingle(
     refuse(answer, 'invalid-sizes');
     return;
   }
-  findSlots(device, cpu, answer);
+  findSlots(release, device, cpu, answer);
   const padSlots = plan.offset >>> IO_TLB_SHIFT;
   if (padSlots > 0 && answer.slot >= 0) {
     device.allocator.pool.padSlots[answer.slot + padSlots] = padSlots;
@@ -139,13 +171,17 @@ export function allocPages(
   answer: MapAnswer,
 ): void {
   answer.examined = 0;
+  if (release.coherentAlignMask === undefined) {
+    refuse(answer, 'no-pages');
+    return;
+  }
   request.origAddr = 0;
   request.allocSize = request.mappingSize;
   request.allocAlignMask = release.coherentAlignMask(request.mappingSize, pageSize);
   release.masks(request, pageSize, planWithoutOffset(request, answer.plan));
-  findSlots(device, cpu, answer);
+  findSlots(release, device, cpu, answer);
   if (release.refusesUnalignedPages && answer.slot >= 0 && !isAligned(answer.address, pageSize)) {
-    unmapSingle(device, answer.address);
+    unmapSingle(device, answer.address, undefined, answer.givenBack);
     refuse(answer, 'unaligned-page');
   }
 }
@@ -163,20 +199,32 @@ function planWithoutOffset(request: MapRequest, plan: SearchPlan): SearchPlan {
 }
 
 /**
- * swiotlb_tbl_unmap_single(): releases what lies at an address.
- * @returns slots released; 0 for an address outside the device's pool
+ * swiotlb_tbl_unmap_single(): releases what lies at an address; nothing for an address outside the
+ * device's pool.
+ * @param size the caller's alloc_size in releases that believe it, undefined in others
  */
-export function unmapSingle(device: Device, address: number): number {
+export function unmapSingle(
+  device: Device,
+  address: number,
+  size: number | undefined,
+  released: Released,
+): void {
   const { allocator } = device;
   const { pool } = allocator;
   const lowOffset = (address | 0) & device.minAlignMask & (IO_TLB_SIZE - 1);
-  if (!holdsAddress(pool, address) || slotAt(pool, address - lowOffset) < 0) return 0;
-  const nslots = releaseSlots(pool, address, lowOffset);
-  allocator.used -= nslots;
-  return nslots;
+  released.slot = -1;
+  released.nslots = 0;
+  if (!holdsAddress(pool, address) || slotAt(pool, address - lowOffset) < 0) return;
+  releaseSlots(pool, address, lowOffset, size, released);
+  allocator.used -= released.nslots;
 }
 
 /** swiotlb_free(): the kernel gets the page, so what lies at the page's start is released. */
-export function freePages(device: Device, pageSize: number, address: number): number {
-  return unmapSingle(device, address - ((address | 0) & (pageSize - 1)));
+export function freePages(
+  device: Device,
+  pageSize: number,
+  address: number,
+  released: Released,
+): void {
+  unmapSingle(device, address - ((address | 0) & (pageSize - 1)), undefined, released);
 }

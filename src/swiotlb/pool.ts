@@ -116,17 +116,31 @@ export function takeSlots(
   pool.areaUsed[area] += nslots;
 }
 
+/** Slots that a release gave back. Reused, never kept. */
+export interface Released {
+  slot: number;
+  nslots: number;
+}
+
 /**
  * Releases what the kernel finds at an address (swiotlb_release_slots()): the size stored there
  * decides how many slots, whatever the caller believes.
  * @param lowOffset the address's offset inside its slot that the device's mask kept, in bytes
- * @returns slots released; `pool.padSlots` of the address was taken into account
+ * @param size the caller's alloc_size in releases that believe it, up to v5.12; undefined later
  */
-export function releaseSlots(pool: Pool, address: number, lowOffset: number): number {
+export function releaseSlots(
+  pool: Pool,
+  address: number,
+  lowOffset: number,
+  size: number | undefined,
+  released: Released,
+): void {
   const { list, storedSize, padSlots } = pool;
   const dataSlot = slotAt(pool, address - lowOffset);
   const slot = dataSlot - padSlots[dataSlot];
-  const nslots = slotsOf(storedSize[slot] + lowOffset);
+  const nslots = slotsOf((size ?? storedSize[slot]) + lowOffset);
+  released.slot = slot;
+  released.nslots = nslots;
   const end = slot + nslots;
   const segmentEnd = (slot | (IO_TLB_SEGSIZE - 1)) + 1;
   const after = end < segmentEnd && end < pool.nslabs ? list[end] : 0;
@@ -146,7 +160,6 @@ export function releaseSlots(pool: Pool, address: number, lowOffset: number): nu
     removeRun(pool.freeRuns, before);
     addRun(pool.freeRuns, before + nslots + after);
   }
-  return nslots;
 }
 
 /** The pool's free runs, counted afresh where a release had damaged the kernel's own counters. */

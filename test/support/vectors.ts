@@ -5,7 +5,7 @@ import { unmetExpectations } from '../../src/analysis/expectations.js';
 import { watchMismatches } from '../../src/analysis/mismatches.js';
 import { emptyTraceInfo } from '../../src/events/trace.js';
 import { readTrace } from '../../src/formats/read.js';
-import type { Release } from '../../src/kernel/releases.js';
+import type { Release } from '../../src/kernel/release.js';
 import { createSession, type Session } from '../../src/replay/session.js';
 import { openSource } from '../../src/source/open.js';
 
