@@ -6,6 +6,8 @@ export const Op = {
   free: 3,
   syncForCpu: 4,
   syncForDevice: 5,
+  /** A pool joins the default allocator (CONFIG_SWIOTLB_DYNAMIC). */
+  grow: 6,
 } as const;
 
 /** The canonical names of the operations, by number. */
@@ -16,6 +18,7 @@ export const OP_NAMES: readonly string[] = [
   'free',
   'sync_for_cpu',
   'sync_for_device',
+  'grow',
 ];
 
 /** The canonical names of DMA directions, by number. */
@@ -36,6 +39,17 @@ export const Recorded = {
   hang: 3,
 } as const;
 
+/** What the `flag` column says. */
+export const Flag = {
+  none: 0,
+  /** map: served from a transient pool with pages at `flagValue`. */
+  transient: 1,
+  /** map: pages were had at `flagValue`, but the search in them failed. */
+  transientFailed: 2,
+  /** grow: the new pool has `flagValue` areas. */
+  areas: 3,
+} as const;
+
 /**
  * A batch of events in columns: one entry per event, filled by a format, emptied by the replay.
  * Addresses are below 2^53 (formats refuse larger ones), sizes are bytes, masks unsigned 32 bit.
@@ -50,9 +64,9 @@ export interface EventBatch {
   device: Int32Array;
   /** One of `Op`. */
   op: Uint8Array;
-  /** map: the original buffer; NaN where the trace does not tell. */
+  /** map: the original buffer; NaN where the trace does not tell; grow: base of the new pool. */
   origAddr: Float64Array;
-  /** map: mapping_size; alloc: size; unmap, free, sync: the caller's size, NaN where not told. */
+  /** map: mapping_size; alloc: size; unmap, free, sync: the caller's size, NaN where not told; grow: slots. */
   size: Float64Array;
   /** map: alloc_size; NaN where the trace has none, which means `size`. */
   allocSize: Float64Array;
@@ -62,10 +76,13 @@ export interface EventBatch {
   /** One of `Recorded`; for unmap, free and sync `address` when `tlbAddr` is given. */
   recorded: Uint8Array;
   tlbAddr: Float64Array;
+  /** One of `Flag`. */
+  flag: Uint8Array;
+  flagValue: Float64Array;
 }
 
 /** Events per batch: large enough that a batch costs nothing, small enough for the cache. */
-export const BATCH_EVENTS = 8192;
+const BATCH_EVENTS = 8192;
 
 /** An empty batch with room for `capacity` events. */
 export function createBatch(capacity = BATCH_EVENTS): EventBatch {
@@ -82,6 +99,8 @@ export function createBatch(capacity = BATCH_EVENTS): EventBatch {
     dir: new Uint8Array(capacity),
     recorded: new Uint8Array(capacity),
     tlbAddr: new Float64Array(capacity),
+    flag: new Uint8Array(capacity),
+    flagValue: new Float64Array(capacity),
   };
 }
 

@@ -3,6 +3,9 @@
 /** Addresses from here on are no physical addresses (a 64-bit kernel has at most 52 bits of them). */
 export const ADDRESS_LIMIT = 2 ** 52;
 
+/** Slots of the largest pool: slot numbers of 31 bits address it with room to spare. */
+export const MAX_NSLABS = 2 ** 28;
+
 /**
  * Reads a whole field as a number. A hot loop over bytes: no string is made.
  * @returns the number, or NaN for what is no number or not below 2^53
@@ -44,14 +47,14 @@ function hexDigit(byte: number): number {
 
 /**
  * A mask from text: decimal or hex, up to 64 bits.
- * @returns Infinity for a mask of 2^53 or more that is all ones in 64 bits ("none"), NaN for no number
+ * @returns Infinity for low ones beyond 2^53, which no address goes beyond; NaN for other masks there, and for no number
  */
 export function parseMask(text: string): number {
   if (!/^(0x[0-9a-f]{1,16}|[0-9]{1,20})$/i.test(text)) return Number.NaN;
   const value = BigInt(text);
-  if (value === 0xffff_ffff_ffff_ffffn) return Number.POSITIVE_INFINITY;
-  if (value > BigInt(Number.MAX_SAFE_INTEGER)) return Number.NaN;
-  return Number(value);
+  if (value <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(value);
+  const isLowOnes = (value & (value + 1n)) === 0n;
+  return isLowOnes && value < 2n ** 64n ? Number.POSITIVE_INFINITY : Number.NaN;
 }
 
 /** Lower-case hex with `0x`, as reports print addresses and masks. */

@@ -1,51 +1,25 @@
 import { parse as parseCsv } from 'csv-parse/sync';
-import {
-  BIDIRECTIONAL,
-  DIR_NAMES,
-  type EventBatch,
-  isFull,
-  OP_NAMES,
-  Op,
-  Recorded,
-} from '../events/batch.js';
+import { type EventBatch, isFull } from '../events/batch.js';
 import { UserError } from '../events/errors.js';
+import { createDeviceNames } from '../events/names.js';
+import { logProblem, shorten } from '../events/trace.js';
 import {
-  createDeviceNames,
-  type DeviceNames,
-  deviceNumber,
-  MAX_NAME_BYTES,
-} from '../events/names.js';
-import { ADDRESS_LIMIT, parseNumber } from '../events/numbers.js';
-import { logProblem } from '../events/trace.js';
+  columnReaders,
+  emptyRow,
+  missingField,
+  pushRow,
+  type ReadColumn,
+  type Row,
+  resetRow,
+} from './csvColumns.js';
 import { createDirectiveReader, isDirective } from './csvDirectives.js';
 import type { LineParser, ParseContext, TraceFormat } from './format.js';
 import { endOfText, isBlank, NEWLINE, startsWithAt, textOf } from './lines.js';
-
-/** Columns that a canonical trace may have; `undefined` ones are read over. */
-type ReadColumn = (bytes: Buffer, from: number, to: number, row: Row) => string | undefined;
-
-/** One row while it is read. NaN stands for an empty field. */
-interface Row {
-  cpu: number;
-  device: number;
-  op: number;
-  origAddr: number;
-  size: number;
-  allocSize: number;
-  allocAlignMask: number;
-  dir: number;
-  recorded: number;
-  tlbAddr: number;
-}
 
 const HASH = 0x23;
 const COMMA = 0x2c;
 const QUOTE = 0x22;
 const BOM = Buffer.from('\ufeff');
-const FULL = Buffer.from('full');
-const HANG = Buffer.from('hang');
-const OPS = OP_NAMES.map((name) => Buffer.from(name));
-const DIRS = DIR_NAMES.map((name) => Buffer.from(name));
 
 /**
  * One line with quoted fields. As Latin-1 every byte stays what it is, and a carriage return within
@@ -87,70 +61,6 @@ function splitHeader(text: string): string[] {
     .split(',')
     .map((name) => name.trim().replace(/^"(.*)"$/, '$1'));
 }
-
-/** The number of the name among `names` that bytes[from, to) spell; -1 if none. */
-function wordNumber(names: readonly Buffer[], bytes: Buffer, from: number, to: number): number {
-  for (let n = 0; n < names.length; n++) {
-    if (names[n].length === to - from && startsWithAt(bytes, from, names[n])) return n;
-  }
-  return -1;
-}
-
-/** How each column is read; a message comes back for what it cannot hold. */
-function columnReaders(names: DeviceNames): Record<string, ReadColumn> {
-  const number =
-    (
-      field: 'origAddr' | 'size' | 'allocSize' | 'allocAlignMask' | 'cpu',
-      limit: number,
-      what: string,
-    ): ReadColumn =>
-    (bytes, from, to, row) => {
-      if (from === to) return undefined;
-      const value = parseNumber(bytes, from, to);
-      row[field] = value;
-      return value < limit ? undefined : `is not ${what}`;
-    };
-  const ignore: ReadColumn = () => undefined;
-  return {
-    time: ignore,
-    attrs: ignore,
-    flags: ignore,
-    cpu: number('cpu', 2 ** 20, 'a CPU number'),
-    orig_addr: number('origAddr', ADDRESS_LIMIT, 'a physical address (below 2^52)'),
-    size: number('size', ADDRESS_LIMIT, 'a size in bytes'),
-    alloc_size: number('allocSize', ADDRESS_LIMIT, 'a size in bytes'),
-    alloc_align_mask: number('allocAlignMask', 2 ** 32, 'a 32-bit mask'),
-    dev(bytes, from, to, row) {
-      if (from === to) return 'is empty: every event has a device';
-      if (to - from > MAX_NAME_BYTES) return `is longer than ${MAX_NAME_BYTES} bytes`;
-      row.device = deviceNumber(names, bytes, from, to);
-      return undefined;
-    },
-    op(bytes, from, to, row) {
-      row.op = wordNumber(OPS, bytes, from, to);
-      return row.op < 0 ? `is not one of ${OP_NAMES.join(', ')}` : undefined;
-    },
-    dir(bytes, from, to, row) {
-      if (from === to) return undefined;
-      row.dir = wordNumber(DIRS, bytes, from, to);
-      return row.dir < 0 ? `is not one of ${DIR_NAMES.join(', ')}` : undefined;
-    },
-    tlb_addr(bytes, from, to, row) {
-      if (from === to) return undefined;
-      if (to - from === 4 && startsWithAt(bytes, from, FULL)) {
-        row.recorded = Recorded.full;
-      } else if (to - from === 4 && startsWithAt(bytes, from, HANG)) {
-        row.recorded = Recorded.hang;
-      } else {
-        row.recorded = Recorded.address;
-        row.tlbAddr = parseNumber(bytes, from, to);
-        if (!(row.tlbAddr < ADDRESS_LIMIT)) return 'is not an address (below 2^52), full or hang';
-      }
-      return undefined;
-    },
-  };
-}
-
 function open(context: ParseContext): LineParser {
   const { info } = context;
   const names = createDeviceNames(info.devices);
@@ -168,13 +78,13 @@ function open(context: ParseContext): LineParser {
     columns = splitHeader(text);
     if (!isHeader(columns)) {
       throw new UserError(
-        `${context.name}: line ${line}: the CSV header has no column ${REQUIRED_COLUMNS.filter((c) => !columns.includes(c)).join(' and no column ')}: ${text}`,
+        `${context.name}: line ${line}: the CSV header has no column ${REQUIRED_COLUMNS.filter((c) => !columns.includes(c)).join(' and no column ')}: ${shorten(text)}`,
       );
     }
     const twice = columns.find((column, i) => columns.indexOf(column) < i);
     if (twice !== undefined) {
       throw new UserError(
-        `${context.name}: line ${line}: the CSV header names column ${twice} twice: ${text}`,
+        `${context.name}: line ${line}: the CSV header names column ${twice} twice: ${shorten(text)}`,
       );
     }
     const ignored = columns.filter((column) => !Object.hasOwn(readers, column));
@@ -241,9 +151,9 @@ function open(context: ParseContext): LineParser {
     } else if (bytes[from] === HASH) {
       const isComment = bytes[from + 1] === 0x20 || from + 1 === end;
       if (isComment) info.otherLines++;
-      else readDirective(textOf(bytes, from, end), line);
+      else readDirective(bytes.toString('utf8', from, end), line);
     } else if (columns.length === 0) {
-      readHeader(textOf(bytes, from, end));
+      readHeader(bytes.toString('utf8', from, end));
     } else {
       parseRow(bytes, from, end, batch);
     }
@@ -264,62 +174,4 @@ function open(context: ParseContext): LineParser {
     },
     lines: () => line,
   };
-}
-
-function emptyRow(): Row {
-  return {
-    cpu: 0,
-    device: 0,
-    op: 0,
-    origAddr: 0,
-    size: 0,
-    allocSize: 0,
-    allocAlignMask: 0,
-    dir: 0,
-    recorded: 0,
-    tlbAddr: 0,
-  };
-}
-
-function resetRow(row: Row): void {
-  row.cpu = 0;
-  row.device = -1;
-  row.op = -1;
-  row.origAddr = Number.NaN;
-  row.size = Number.NaN;
-  row.allocSize = Number.NaN;
-  row.allocAlignMask = 0;
-  row.dir = BIDIRECTIONAL;
-  row.recorded = Recorded.none;
-  row.tlbAddr = Number.NaN;
-}
-
-/** What an event of its kind needs and the row does not have, in words. */
-function missingField(row: Row): string | undefined {
-  switch (row.op) {
-    case Op.map:
-      if (Number.isNaN(row.origAddr)) return 'a map needs its orig_addr';
-      return row.size > 0 ? undefined : 'a map needs a size of 1 byte or more';
-    case Op.alloc:
-      return row.size > 0 ? undefined : 'an alloc needs a size of 1 byte or more';
-    default:
-      return row.recorded === Recorded.address
-        ? undefined
-        : 'an unmap, free or sync needs the tlb_addr that it is about';
-  }
-}
-
-function pushRow(batch: EventBatch, line: number, row: Row): void {
-  const n = batch.length++;
-  batch.line[n] = line;
-  batch.cpu[n] = row.cpu;
-  batch.device[n] = row.device;
-  batch.op[n] = row.op;
-  batch.origAddr[n] = row.origAddr;
-  batch.size[n] = row.size;
-  batch.allocSize[n] = row.allocSize;
-  batch.allocAlignMask[n] = row.allocAlignMask;
-  batch.dir[n] = row.dir;
-  batch.recorded[n] = row.recorded;
-  batch.tlbAddr[n] = row.tlbAddr;
 }

@@ -1,5 +1,5 @@
 import { type DeviceNames, deviceNumberOf } from '../events/names.js';
-import { ADDRESS_LIMIT, parseMask } from '../events/numbers.js';
+import { ADDRESS_LIMIT, MAX_NSLABS, parseMask } from '../events/numbers.js';
 import { type Expectation, logProblem, type TraceInfo } from '../events/trace.js';
 import { PAGE_SIZES } from '../kernel/constants.js';
 
@@ -19,9 +19,6 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
 export function isDirective(text: string): boolean {
   return Object.hasOwn(KEYS, text.trimEnd().split(/\s/, 1)[0]);
 }
-
-/** Slots beyond which a pool would not fit the 31-bit slot numbers of the search. */
-const MAX_NSLABS = 2 ** 28;
 
 const MAX_AREAS = 4096;
 

@@ -1,4 +1,4 @@
-import { BIDIRECTIONAL, type EventBatch, isFull, Op, Recorded } from '../events/batch.js';
+import { BIDIRECTIONAL, type EventBatch, Flag, isFull, Op, Recorded } from '../events/batch.js';
 import { createDeviceNames, deviceNumber, MAX_NAME_BYTES } from '../events/names.js';
 import { ADDRESS_LIMIT, hex, parseDecimal, parseHex } from '../events/numbers.js';
 import { logProblem } from '../events/trace.js';
@@ -114,6 +114,7 @@ function open(context: ParseContext): LineParser {
     batch.dir[n] = BIDIRECTIONAL;
     batch.recorded[n] = Recorded.address;
     batch.tlbAddr[n] = fields.tlbAddr;
+    batch.flag[n] = Flag.none;
     masks.note(n, fields.alignMask);
   }
 

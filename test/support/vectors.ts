@@ -71,7 +71,7 @@ export async function replayVector(path: string, release: Release): Promise<Vect
       ...info.problems.first.map(({ line, message }) => `line ${line}: ${message}`),
       ...mismatches.first.map(
         ({ line, recorded, replayed }) =>
-          `line ${line}: recorded ${recorded?.toString(16)}, replayed ${replayed?.toString(16)}`,
+          `line ${line}: recorded ${recorded}, replayed ${replayed}`,
       ),
       ...unmetExpectations(info.expectations, session.allocators),
     ],
