@@ -1,11 +1,29 @@
 import { Command } from 'commander';
+import type { Release, ReleaseKind } from '../kernel/release.js';
 import { RELEASES } from '../kernel/releases.js';
+import { lastTag } from '../kernel/select.js';
+import { rangeWords, rowWords, STABLE_RANGES } from '../kernel/stable.js';
+import { columns, wrap } from '../render/columns.js';
+import { renderOptions } from './output.js';
+
+/** Masks for which JSON gives the largest mapping: none, a sector, NVMe's page, and 64 KiB pages. */
+const MASKS = [0, 0x1ff, 0xfff, 0xffff];
+
+/** The groups of the text, in their order. */
+const GROUPS: readonly { kind: ReleaseKind; heading: string }[] = [
+  { kind: 'mainline', heading: 'Mainline: each row holds until the next' },
+  { kind: 'stable', heading: 'Stable: rows that are no mainline tag' },
+  { kind: 'patched', heading: 'Patched: v6.8 with the commits up to and including the named one' },
+];
 
 /** `kernels`: the table of releases. */
 export function kernelsCommand(): Command {
   return new Command('kernels')
     .summary('list the releases that can be replayed')
-    .description('List the releases whose allocator can be replayed, and how they differ.')
+    .description(
+      'List the releases whose allocator can be replayed, how they differ, and which stable version\n' +
+        'has the allocator of which row. --kernel also takes what `uname -r` prints.',
+    )
     .option('--json', 'as JSON')
     .action((options: { json?: boolean }) => {
       process.stdout.write(options.json ? kernelsJson() : kernelsText());
@@ -13,26 +31,73 @@ export function kernelsCommand(): Command {
 }
 
 function kernelsText(): string {
-  return RELEASES.map(({ name, summary, commits }) =>
-    [
-      `${name}: ${summary}`,
-      ...commits.map(({ id, subject }) => `  ${id.padEnd(12)}  ${subject}`),
-    ].join('\n'),
-  )
-    .join('\n\n')
-    .concat('\n');
+  const { width } = renderOptions(undefined);
+  const rows = RELEASES.map((release) => ({ release, name: rowName(release) }));
+  const longest = Math.max(...rows.map(({ name }) => name.length));
+  const groups = GROUPS.map(({ kind, heading }) => [
+    heading,
+    ...rows
+      .filter(({ release }) => release.kind === kind)
+      .flatMap(({ release: { summary, commits }, name }) => [
+        ...wrap(`  ${name.padEnd(longest)}  `, summary, width),
+        ...commits.flatMap(({ id, subject }) =>
+          wrap(`${' '.repeat(longest + 6)}${id.padEnd(12)}  `, subject, width),
+        ),
+      ]),
+  ]);
+  const [mainline, stable, patched] = groups.map((lines) => lines.join('\n'));
+  return `${[mainline, stable, rangesText(), patched].join('\n\n')}\n`;
+}
+
+/** A row's name, and the last tag that it stands for. */
+function rowName(release: Release): string {
+  const last = release.kind === 'mainline' ? lastTag(release) : release.name;
+  return last === release.name ? release.name : `${release.name} .. ${last}`;
+}
+
+function rangesText(): string {
+  const rows = STABLE_RANGES.map((range) => {
+    const { series, checked } = range;
+    const upTo = checked === undefined ? '' : ` (checked up to ${series}.${checked})`;
+    return [rangeWords(range), rowWords(range) + upTo];
+  });
+  return [
+    "Stable versions: the rows that they have; a series that is not here has its tag's throughout",
+    ...columns(rows),
+  ].join('\n');
 }
 
 function kernelsJson(): string {
-  const kernels = RELEASES.map(
-    ({ name, kind, summary, commits, takesAllocSize, maxMappingSize }) => ({
-      name,
-      kind,
-      summary,
-      commits,
-      takesAllocSize,
-      maxMappingSize: maxMappingSize(0),
-    }),
+  const kernels = RELEASES.map((release) => ({
+    name: release.name,
+    kind: release.kind,
+    summary: release.summary,
+    commits: release.commits,
+    ...covers(release),
+    takesAllocSize: release.takesAllocSize,
+    hasAreas: release.hasAreas,
+    dynamic: release.dynamicOrder ?? null,
+    maxMappingSize: Object.fromEntries(
+      MASKS.map((mask) => [`0x${mask.toString(16)}`, release.maxMappingSize(mask)]),
+    ),
+  }));
+  const stable = STABLE_RANGES.map(({ series, first, last, checked, row, with: backports }) => ({
+    first: `${series}.${first}`,
+    last: last === undefined ? null : `${series}.${last}`,
+    checked: checked === undefined ? null : `${series}.${checked}`,
+    row: row.name,
+    with: backports,
+  }));
+  return `${JSON.stringify({ schema: 'swiotlb-replay/kernels@1', kernels, stable })}\n`;
+}
+
+/** The tags, or the versions of its own series, that a row stands for; null for none, or no end. */
+function covers(release: Release): { first: string | null; last: string | null } {
+  if (release.kind === 'mainline') return { first: release.name, last: lastTag(release) };
+  const range = STABLE_RANGES.find(
+    ({ row, with: backports }) => row.name === release.name && backports.length === 0,
   );
-  return `${JSON.stringify({ schema: 'swiotlb-replay/kernels@1', kernels })}\n`;
+  if (release.kind === 'patched' || range === undefined) return { first: null, last: null };
+  const { series, first, last } = range;
+  return { first: `v${series}.${first}`, last: last === undefined ? null : `v${series}.${last}` };
 }

@@ -1,13 +1,14 @@
 import { UserError } from '../events/errors.js';
-import { emptyTraceInfo, type TraceInfo } from '../events/trace.js';
+import { type Assumption, emptyTraceInfo, type TraceInfo } from '../events/trace.js';
 import { readTrace } from '../formats/read.js';
 import type { Release } from '../kernel/release.js';
 import {
   candidateReleases,
-  findRelease,
   latestRelease,
   nearestReleases,
+  placeRelease,
 } from '../kernel/select.js';
+import { bootPool } from '../replay/bootPool.js';
 import { createSession, type Session } from '../replay/session.js';
 import type { TraceSummary } from '../report/report.js';
 import { openSource } from '../source/open.js';
@@ -19,7 +20,7 @@ import { createProgress } from './progress.js';
 /** Which releases a trace is replayed in. */
 export interface ReleaseChoice {
   releases: Release[];
-  /** Why, where the user did not name one; undefined while candidates are still being tried. */
+  /** Why, where the name that was given does not say it; undefined while candidates are tried. */
   reason: string | undefined;
   /** Drop releases as soon as they differ from the record; the newest that never does is wanted. */
   elect: boolean;
@@ -45,14 +46,18 @@ const DEFAULT_PAGE_SIZE = 4096;
 
 /** The release of that name, or a message that helps. */
 export function requireRelease(name: string): Release {
-  const release = name === 'latest' ? latestRelease() : findRelease(name);
-  if (release === undefined) {
-    throw new UserError(
-      `unknown kernel ${name}: the nearest that can be replayed ${are(nearestReleases(name))};` +
-        ' `swiotlb-replay kernels` lists all',
-    );
-  }
-  return release;
+  return requirePlacement(name).release;
+}
+
+function requirePlacement(name: string): Pick<ReleaseChoice, 'reason'> & { release: Release } {
+  if (name === 'latest') return { release: latestRelease(), reason: undefined };
+  const placement = placeRelease(name);
+  if (placement?.release !== undefined) return placement;
+  const why = placement === undefined ? '' : `${placement.reason}; `;
+  throw new UserError(
+    `unknown kernel ${name}: ${why}the nearest that can be replayed ${are(nearestReleases(name))};` +
+      ' `swiotlb-replay kernels` lists all',
+  );
 }
 
 function are(names: string[]): string {
@@ -62,17 +67,21 @@ function are(names: string[]): string {
 /** The release that `--kernel` names, or that its absence means for a trace. */
 export function chooseReleases(name: string | undefined, info: TraceInfo): ReleaseChoice {
   if (name !== undefined && name !== 'recorded') {
-    return { releases: [requireRelease(name)], reason: undefined, elect: false };
+    const { release, reason } = requirePlacement(name);
+    return { releases: [release], reason, elect: false };
   }
   if (info.kernel !== undefined) {
-    const release = findRelease(info.kernel);
-    if (release === undefined) {
+    const placement = placeRelease(info.kernel);
+    if (placement?.release === undefined) {
+      const why = placement === undefined ? '' : `: ${placement.reason}`;
       throw new UserError(
-        `the trace was recorded on ${info.kernel}, which cannot be replayed: choose one with --kernel;` +
-          ` the nearest ${are(nearestReleases(info.kernel))}`,
+        `the trace was recorded on ${info.kernel}, which cannot be replayed${why};` +
+          ` choose one with --kernel: the nearest ${are(nearestReleases(info.kernel))}`,
       );
     }
-    return { releases: [release], reason: 'the one that the trace names', elect: false };
+    const named = 'the one that the trace names';
+    const reason = placement.reason === undefined ? named : `${named}, ${placement.reason}`;
+    return { releases: [placement.release], reason, elect: false };
   }
   if (name === 'recorded') {
     throw new UserError('the trace does not name its kernel: choose one with --kernel');
@@ -98,11 +107,6 @@ export async function replayTrace<W>(
   let runs: Watched<W>[] = [];
 
   function start(): void {
-    if (info.dynamic) {
-      throw new UserError(
-        `${source.name}: was recorded with CONFIG_SWIOTLB_DYNAMIC, whose pools are not replayed yet`,
-      );
-    }
     if (options.pageSize === undefined && info.pageSize === undefined) {
       info.assumptions.push({
         line: undefined,
@@ -112,12 +116,17 @@ export async function replayTrace<W>(
     choice = choose(info);
     const pageSize = options.pageSize ?? info.pageSize ?? DEFAULT_PAGE_SIZE;
     runs = choice.releases.map((release) => {
+      const assumptions: Assumption[] = [];
+      const { swiotlb } = options;
+      const atBoot = swiotlb ? [bootPool(release, swiotlb, info, assumptions)] : [];
       const session = createSession(info, {
         release,
         pageSize,
-        pools: options.pool,
+        pools: [...atBoot, ...options.pool],
         devices: options.device,
+        ...(options.search && { search: options.search }),
       });
+      session.assumptions.push(...assumptions);
       return { session, watch: attach(session) };
     });
   }

@@ -15,6 +15,10 @@ export interface MapRequest {
   allocAlignMask: number;
   /** The device's min_align_mask, unsigned 32 bit. */
   minAlignMask: number;
+  /** The CPU that makes the call; it picks the first area. */
+  cpu: number;
+  /** Physical address of pages for a transient pool, should one be needed; NaN where none can be had. */
+  transientBase: number;
 }
 
 /**

@@ -16,6 +16,16 @@ export type ReleaseKind =
   /** A release with patches; never chosen by itself. */
   | 'patched';
 
+/** What sets the boot code of releases with areas apart. */
+export interface BootPolicy {
+  /** Where memory is short, half the pool is tried, down to 512 slots (8d58aa484920, v6.2). */
+  halves: boolean;
+  /** No more areas than segments: the boot path uses the limit from v6.6 on (8ac04063354a). */
+  limitsAreas: boolean;
+  /** Slots below which the kernel panics (v6.0). */
+  leastNslabs: number;
+}
+
 /**
  * One row of the table of allocators: the policies that make up a release. Everything that is not
  * here is the same in every release.
@@ -40,6 +50,8 @@ export interface Release {
   wrapsSlotOffset: boolean;
   /** Areas, each with an index and a count of its own (20347fca71a3); one alone before. */
   hasAreas: boolean;
+  /** How the default pool is set up, in releases that have areas. */
+  boot: BootPolicy;
   /**
    * alloc_align_mask that swiotlb_alloc() searches with, for a size in bytes; undefined where there
    * is no swiotlb_alloc() (before v5.15).

@@ -56,6 +56,7 @@ const v510: Release = {
   believesUnmapSize: true,
   wrapsSlotOffset: true,
   hasAreas: false,
+  boot: { halves: false, limitsAreas: false, leastNslabs: 0 },
   coherentAlignMask: undefined,
   refusesUnalignedPages: false,
   clampsTail: false,
@@ -106,24 +107,34 @@ const v519 = row(
   { maxMappingSize: lessMinAlignMask },
 );
 
+const shiftFix = commit('3f0461613ebc', 'swiotlb: avoid potential left shift overflow');
+
 const v60 = row(
   v519,
   'v6.0',
-  'areas: the CPU picks the first that is searched',
+  'areas: the CPU picks the first that is searched (as v6.0-rc1 has it)',
   [commit('20347fca71a3', 'swiotlb: split up the global swiotlb lock')],
-  { hasAreas: true },
+  { hasAreas: true, boot: { halves: false, limitsAreas: false, leastNslabs: 512 } },
 );
 
 const v61 = row(
   v60,
   'v6.1',
-  'slot offsets of 64 bits: results beyond 4 GiB of a pool are right',
-  [commit('-', 'between v6.0-rc1 and v6.1')],
-  { wrapsSlotOffset: false },
+  'slot offsets of 64 bits: results beyond 4 GiB of a pool are right (v6.0 itself has this too)',
+  [shiftFix],
+  { wrapsSlotOffset: false, boot: v510.boot },
+);
+
+const v62 = row(
+  v61,
+  'v6.2',
+  'where boot memory is short the pool is halved until it fits; the search is that of v6.1',
+  [commit('8d58aa484920', 'swiotlb: reduce the swiotlb buffer size on allocation failure')],
+  { boot: { halves: true, limitsAreas: false, leastNslabs: 0 } },
 );
 
 const v63 = row(
-  v61,
+  v62,
   'v6.3',
   'page bits and alloc_align_mask are compared with orig_addr; nothing is tested without one',
   [
@@ -142,7 +153,11 @@ const v66unclamped = row(
     commit('1aaa736815eb', 'swiotlb: allocate a new memory pool when existing pools are full'),
     commit('79636caad361', 'swiotlb: if swiotlb is full, fall back to a transient memory pool'),
   ],
-  { dynamicOrder: 'pool-by-pool', kind: 'stable' },
+  {
+    dynamicOrder: 'pool-by-pool',
+    boot: { halves: true, limitsAreas: true, leastNslabs: 0 },
+    kind: 'stable',
+  },
 );
 
 const tailFix = commit(
@@ -153,7 +168,7 @@ const tailFix = commit(
 const v66 = row(
   v66unclamped,
   'v6.6',
-  'v6.6 as 6.6.17 has it: the free runs of a partial segment end with the pool',
+  'free runs of a partial segment end with the pool, from 6.6.3 on (the tag is the row v6.6.0)',
   [tailFix],
   { clampsTail: true, kind: 'mainline' },
 );
@@ -235,7 +250,7 @@ const padding = commit(
 const v69 = row(
   p5,
   'v6.9',
-  'those five commits, and padding slots in front keep min_align_mask bits under alloc_align_mask',
+  'alignment redone in five commits; padding slots keep min_align_mask bits under alloc_align_mask',
   [...[p1, p2, p3, p4, p5].flatMap(({ commits }) => commits), padding],
   { size: paddedAllocSize, kind: 'mainline' },
 );
@@ -251,7 +266,7 @@ const v610 = row(
 /** The search of 5.15.167 and 6.1.192: their series', with one mask fix of v6.9. */
 const stableMaskFix = commit(
   '51b30ecb73b4',
-  'swiotlb: Fix alignment checks when both allocation and DMA masks are present (backport)',
+  'swiotlb: Fix alignment checks when both allocation and DMA masks are present',
 );
 
 /** The table: mainline oldest first, then the patched kernels and the stable ones. */
@@ -264,6 +279,7 @@ export const RELEASES: readonly Release[] = [
   v519,
   v60,
   v61,
+  v62,
   v63,
   v66,
   v68,
@@ -275,20 +291,29 @@ export const RELEASES: readonly Release[] = [
   p3,
   p4,
   p5,
-  row(v512, 'v5.10.223', "v5.12's search in 5.10.y", v512.commits, {
-    kind: 'stable',
-    wrapsSlotOffset: false,
-    maxMappingSize: lessMinAlignMask,
-  }),
-  row(v516, 'v5.15.167', "v5.16's search in 5.15.y, with a mask fix of v6.9", [stableMaskFix], {
-    kind: 'stable',
-    masks: matchBeyondAllocMask,
-    wrapsSlotOffset: false,
-    maxMappingSize: lessMinAlignMask,
-  }),
+  row(
+    v512,
+    'v5.10.223',
+    "v5.12's search in 5.10.y, slot offsets of 64 bits, v5.19's maximum",
+    [...v512.commits, shiftFix, ...v519.commits],
+    { kind: 'stable', wrapsSlotOffset: false, maxMappingSize: lessMinAlignMask },
+  ),
+  row(
+    v516,
+    'v5.15.167',
+    "v5.16's search in 5.15.y, slot offsets of 64 bits, v5.19's maximum, a mask fix of v6.9",
+    [...v516.commits, shiftFix, ...v519.commits, stableMaskFix],
+    {
+      kind: 'stable',
+      masks: matchBeyondAllocMask,
+      wrapsSlotOffset: false,
+      maxMappingSize: lessMinAlignMask,
+    },
+  ),
   row(v61, 'v6.1.192', "v6.1's search in 6.1.y, with a mask fix of v6.9", [stableMaskFix], {
     kind: 'stable',
     masks: matchBeyondAllocMask,
+    boot: v62.boot,
   }),
   v66unclamped,
   row(v69, 'v6.6.63', "v6.9's search in 6.6.y; dynamic pools one by one as in v6.6", v69.commits, {
