@@ -19,7 +19,18 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   check: ['kernel', 'events', 'swiotlb', 'replay', 'analysis'],
   report: ['kernel', 'events', 'swiotlb', 'replay', 'analysis', 'check'],
   render: ['events', 'analysis', 'check', 'report'],
-  cli: ['kernel', 'events', 'source', 'formats', 'replay', 'analysis', 'check', 'report', 'render'],
+  cli: [
+    'kernel',
+    'events',
+    'source',
+    'formats',
+    'swiotlb',
+    'replay',
+    'analysis',
+    'check',
+    'report',
+    'render',
+  ],
 };
 
 /** Packages that only one place may use. */

@@ -3,6 +3,7 @@ import { IO_TLB_SEGSIZE, IO_TLB_SIZE, MAX_ALLOCATION_BYTES } from '../kernel/con
 import type { SearchPlan } from '../kernel/plan.js';
 import type { Release } from '../kernel/release.js';
 import type { Outcome } from '../replay/outcome.js';
+import { areaRoom, type Device, windowOf } from '../swiotlb/allocator.js';
 import { alignmentPeriod, fitsEmptyPool, nextAligned } from '../swiotlb/fit.js';
 import { eachRun } from '../swiotlb/freeRuns.js';
 import { freeRunsOf, type Pool } from '../swiotlb/pool.js';
@@ -34,8 +35,6 @@ export interface FailureCause {
 /** The cause of the refusal that `outcome` tells of; to be called before the next event. */
 export function causeOfFailure(release: Release, outcome: Outcome): FailureCause {
   const { answer, device } = outcome;
-  const { plan } = answer;
-  const { pool } = device.allocator;
   if (answer.refusal === 'invalid-sizes') {
     return {
       cause: 'unsatisfiable',
@@ -51,11 +50,39 @@ export function causeOfFailure(release: Release, outcome: Outcome): FailureCause
       reason: 'the slots found do not start on a page, and swiotlb_alloc() gave them back',
     };
   }
-  return (
-    neverServed(release, outcome) ??
-    notEnoughFree(pool, plan) ??
-    noRoomInRuns(pool, plan, device.window)
-  );
+  const never = neverServed(release, outcome);
+  if (never !== undefined) return never;
+  const inPools =
+    nothingSearched(release, device) ??
+    notEnoughFree(device, answer.plan) ??
+    noRoomInRuns(device, device.allocator.pools, answer.plan);
+  return withTransient(inPools, outcome);
+}
+
+/** A dynamic allocator's last resort decides: the pools are full, but a transient one was tried. */
+function withTransient(inPools: FailureCause, { answer, device }: Outcome): FailureCause {
+  const { cause, reason } = inPools;
+  if (device.allocator.dynamic === undefined || device.allocator.restricted) return inPools;
+  if (answer.transient === undefined) {
+    return { cause, reason: `${reason}; there were no pages for a transient pool` };
+  }
+  const { base, nslabs } = answer.transient;
+  const last = noRoomInRuns(device, [answer.transient], answer.plan);
+  return {
+    cause: last.cause,
+    reason: `${reason}; in a transient pool of ${slots(nslabs)} at ${hex(base)}: ${last.reason}`,
+  };
+}
+
+/** v6.8 and later go by the default allocator's number of areas, even in a restricted pool. */
+function nothingSearched(release: Release, { allocator }: Device): FailureCause | undefined {
+  if (allocator.dynamic?.order !== 'area-by-area' || allocator.dynamic.defaultAreas > 0) {
+    return undefined;
+  }
+  return {
+    cause: 'area-skew',
+    reason: `the default allocator was not set up, so that ${release.name} searches no area of any pool`,
+  };
 }
 
 /** What no pool could serve. */
@@ -101,57 +128,78 @@ function withoutBoundary({ low }: AddressWindow): AddressWindow {
 }
 
 /** Too few free slots, in all or in each area. */
-function notEnoughFree(pool: Pool, { nslots }: SearchPlan): FailureCause | undefined {
-  const free = freeRunsOf(pool).slots;
+function notEnoughFree({ allocator }: Device, { nslots }: SearchPlan): FailureCause | undefined {
+  const { pool, pools } = allocator;
+  const free = freeSlots(pools);
+  const total = pools.reduce((sum, { nslabs }) => sum + nslabs, 0);
   if (free < nslots) {
     return {
       cause: 'exhausted',
-      reason: `it needs ${slots(nslots)}, and ${free} of ${pool.nslabs} are free`,
+      reason: `it needs ${slots(nslots)}, and ${free} of ${total} are free`,
     };
   }
-  if (areasWithRoom(pool, nslots).length > 0) return undefined;
-  const most = Math.max(...pool.areaUsed.map((used) => pool.areaNslabs - used));
-  if (pool.areas === 1) {
+  if (pools.some((candidate) => areasWithRoom(candidate, nslots).length > 0)) return undefined;
+  const most = Math.max(...pools.map(mostRoom));
+  const areas = pools.reduce((sum, candidate) => sum + candidate.areas, 0);
+  if (areas === 1) {
     return {
       cause: 'exhausted',
-      reason: `it needs ${slots(nslots)}, and the pool counts ${most} of ${pool.nslabs} as free`,
+      reason: `it needs ${slots(nslots)}, and the pool counts ${most} of ${total} as free`,
     };
   }
   return {
     cause: 'area-skew',
     reason:
       `it needs ${slots(nslots)} of one area; ${free} are free in all, but no more than ${most}` +
-      ` in any of the ${pool.areas} areas of ${pool.areaNslabs} slots`,
+      ` in any of the ${areas} areas${pools.length === 1 ? ` of ${pool.areaNslabs} slots` : ''}`,
   };
+}
+
+function freeSlots(pools: readonly Pool[]): number {
+  return pools.reduce((sum, pool) => sum + freeRunsOf(pool).slots, 0);
+}
+
+/** Free slots of the emptiest area, as the pool counts them. */
+function mostRoom({ areaUsed, areaNslabs }: Pool): number {
+  return Math.max(...areaUsed.map((used) => areaNslabs - used));
 }
 
 function areasWithRoom(pool: Pool, nslots: number): number[] {
   const areas: number[] = [];
   for (let area = 0; area < pool.areas; area++) {
-    if (nslots <= (pool.areaNslabs - pool.areaUsed[area]) >>> 0) areas.push(area);
+    if (nslots <= areaRoom(pool, area)) areas.push(area);
   }
   return areas;
 }
 
-/** What the areas that were searched hold, with one demand lifted after the other. */
-function noRoomInRuns(pool: Pool, plan: SearchPlan, window: AddressWindow): FailureCause {
-  const { nslots, stride } = plan;
+/** What the runs in the areas that were searched have to offer. */
+interface Offer {
+  /** Longest run. */
+  longest: number;
+  /** An aligned slot with room behind it, and one that crosses no boundary either; -1 for none. */
+  aligned: number;
+  fitting: number;
+  /** The pool of that slot. */
+  pool: string;
+}
+
+/** Adds what a pool offers to a plan, with one demand lifted after the other. */
+function addOffer(pool: Pool, window: AddressWindow, plan: SearchPlan, offer: Offer): void {
+  const { nslots } = plan;
   const searched = new Set(areasWithRoom(pool, nslots));
   const period = alignmentPeriod(plan);
-  let longest = 0;
-  let aligned = -1;
-  let fitting = -1;
 
   function lookAt(run: number, end: number, area: number): void {
     const from = Math.max(run, area * pool.areaNslabs);
-    longest = Math.max(longest, end - from);
-    if (fitting >= 0) return;
+    offer.longest = Math.max(offer.longest, end - from);
+    if (offer.fitting >= 0) return;
     const last = Math.min(end - nslots, (area + 1) * pool.areaNslabs - 1);
     let slot = nextAligned(plan, window, from);
     for (; slot >= 0 && slot <= last; slot += period) {
-      aligned = slot;
+      offer.aligned = slot;
       if (!spansBoundary(window, slot, nslots)) {
-        fitting = slot;
+        offer.fitting = slot;
+        offer.pool = pool.name;
         return;
       }
     }
@@ -164,7 +212,16 @@ function noRoomInRuns(pool: Pool, plan: SearchPlan, window: AddressWindow): Fail
       if (searched.has(area)) lookAt(start, start + length, area);
     }
   });
-  const free = freeRunsOf(pool).slots;
+}
+
+/** There is room in some area; which demand is it that nothing meets? */
+function noRoomInRuns(device: Device, pools: readonly Pool[], plan: SearchPlan): FailureCause {
+  const { nslots, stride } = plan;
+  const offer: Offer = { longest: 0, aligned: -1, fitting: -1, pool: '' };
+  for (const pool of pools) addOffer(pool, windowOf(device, pool), plan, offer);
+  const { longest, aligned, fitting } = offer;
+  const where = pools.length > 1 ? ` of pool ${offer.pool}` : '';
+  const free = freeSlots(pools);
   if (longest < nslots) {
     return {
       cause: 'fragmented',
@@ -185,7 +242,7 @@ function noRoomInRuns(pool: Pool, plan: SearchPlan, window: AddressWindow): Fail
   }
   return {
     cause: 'alignment',
-    reason: `slot ${fitting} would do, but the search steps over it (stride ${stride} from where its index stood)`,
+    reason: `slot ${fitting}${where} would do, but the search steps over it (stride ${stride} from where its index stood)`,
   };
 }
 

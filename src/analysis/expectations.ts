@@ -13,7 +13,7 @@ export function unmetExpectations(
     const { line, pool, used, usedHiwater, index } = expectation;
     const allocator =
       pool === undefined
-        ? (allocators.find((candidate) => candidate.pool.name === 'default') ?? allocators[0])
+        ? allocatorMeant(allocators)
         : allocators.find((candidate) => candidate.pool.name === pool);
     if (allocator === undefined) return [`line ${line}: pool ${pool} has no events`];
     const differences: string[] = [];
@@ -28,4 +28,11 @@ export function unmetExpectations(
     compare('index', index?.join(':'), [...allocator.pool.areaIndex].join(':'));
     return differences;
   });
+}
+
+/** The allocator of a line that names none: the only one that was used, else the default one. */
+function allocatorMeant(allocators: readonly Allocator[]): Allocator | undefined {
+  const used = allocators.filter(({ usedHiwater }) => usedHiwater > 0);
+  if (used.length === 1) return used[0];
+  return allocators.find(({ pool }) => pool.name === 'default') ?? allocators[0];
 }

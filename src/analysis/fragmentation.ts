@@ -1,7 +1,6 @@
 import { IO_TLB_SEGSIZE, IO_TLB_SIZE } from '../kernel/constants.js';
 import { Match, type Observer, type Outcome } from '../replay/outcome.js';
 import type { Session } from '../replay/session.js';
-import type { Allocator } from '../swiotlb/allocator.js';
 import { eachRun } from '../swiotlb/freeRuns.js';
 import { freeRunsOf, type Pool, slotAddress } from '../swiotlb/pool.js';
 
@@ -114,23 +113,24 @@ function snapshot(pool: Pool, line: number, lost: Losses): PoolFragmentation {
 
 /**
  * Watches how pools break up. The free runs are counted by the pool itself, so that an event costs
- * a division; the pool is scanned only when it is more broken up than ever before.
+ * a division; the pool is scanned only when it is more broken up than ever before. Transient pools,
+ * which are as large as their one buffer, are left out.
  */
 export function watchFragmentation(session: Session): FragmentationWatch {
-  const losses = new Map<Allocator, Losses>();
-  const worst = new Map<Allocator, PoolFragmentation>();
+  const losses = new Map<Pool, Losses>();
+  const worst = new Map<Pool, PoolFragmentation>();
   let lastLine = 0;
-  let last: Allocator | undefined;
+  let last: Pool | undefined;
   let lastLosses: Losses = { rounding: 0, alignment: 0 };
   let lastWorst = 0;
 
   /** Hot path: consecutive events are nearly always about the same pool. */
-  function turnTo(allocator: Allocator): void {
-    if (allocator === last) return;
-    last = allocator;
-    lastLosses = losses.get(allocator) ?? { rounding: 0, alignment: 0 };
-    losses.set(allocator, lastLosses);
-    lastWorst = worst.get(allocator)?.external ?? 0;
+  function turnTo(pool: Pool): void {
+    if (pool === last) return;
+    last = pool;
+    lastLosses = losses.get(pool) ?? { rounding: 0, alignment: 0 };
+    losses.set(pool, lastLosses);
+    lastWorst = worst.get(pool)?.external ?? 0;
   }
 
   function count(number: number, sign: 1 | -1): void {
@@ -139,41 +139,45 @@ export function watchFragmentation(session: Session): FragmentationWatch {
     lastLosses.rounding += sign * (nslots[number] * IO_TLB_SIZE - offset[number] - size[number]);
   }
 
-  function look(allocator: Allocator, line: number): void {
-    const { longest, slots } = freeRunsOf(allocator.pool);
+  function look(pool: Pool, line: number): void {
+    turnTo(pool);
+    const { longest, slots } = freeRunsOf(pool);
     const external = externalFragmentation(longest, slots);
     if (external <= lastWorst) return;
     lastWorst = external;
-    worst.set(allocator, snapshot(allocator.pool, line, lastLosses));
+    worst.set(pool, snapshot(pool, line, lastLosses));
   }
 
   const watch: FragmentationWatch = {
     end: [],
     worst: [],
     onRequest(outcome: Outcome) {
-      const { allocator } = outcome.device;
-      turnTo(allocator);
       lastLine = outcome.line;
+      const { pool } = outcome.answer;
+      if (pool === undefined || !outcome.device.allocator.pools.includes(pool)) return;
+      turnTo(pool);
       if (outcome.allocation >= 0) count(outcome.allocation, 1);
-      look(allocator, outcome.line);
+      look(pool, outcome.line);
     },
     onRelease(outcome: Outcome) {
       lastLine = outcome.line;
-      if (outcome.match === Match.live) {
-        turnTo(session.device(session.allocations.device[outcome.allocation]).allocator);
+      const { pools } = outcome.device.allocator;
+      const owned =
+        outcome.match === Match.live ? session.allocations.pool[outcome.allocation] : undefined;
+      if (owned !== undefined && pools.includes(owned)) {
+        turnTo(owned);
         count(outcome.allocation, -1);
       }
       // An unmap that is nobody's releases slots as well: what the kernel finds at its address.
-      const { allocator } = outcome.device;
-      turnTo(allocator);
-      look(allocator, outcome.line);
+      const { pool } = outcome.released;
+      if (pool !== undefined && pools.includes(pool)) look(pool, outcome.line);
     },
     atEnd() {
-      for (const allocator of session.allocators) {
-        turnTo(allocator);
-        const end = snapshot(allocator.pool, lastLine, lastLosses);
+      for (const pool of session.allocators.flatMap(({ pools }) => [...pools].reverse())) {
+        turnTo(pool);
+        const end = snapshot(pool, lastLine, lastLosses);
         watch.end.push(end);
-        watch.worst.push(worst.get(allocator) ?? end);
+        watch.worst.push(worst.get(pool) ?? end);
       }
     },
   };

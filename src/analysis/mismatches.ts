@@ -1,12 +1,13 @@
 import { Recorded } from '../events/batch.js';
-import type { Observer } from '../replay/outcome.js';
+import { hex } from '../events/numbers.js';
+import { isReproduced, type Observer, type Outcome } from '../replay/outcome.js';
 
-/** A result where the model differs from the trace; an address is undefined where it was refused. */
+/** A result where the model differs from the trace. Results are hex addresses, `full` or `hang`. */
 export interface Mismatch {
   line: number;
   device: string;
-  recorded: number | undefined;
-  replayed: number | undefined;
+  recorded: string;
+  replayed: string;
 }
 
 /** The first mismatches of a replay. */
@@ -21,11 +22,23 @@ export function watchMismatches(keep: number): MismatchWatch {
     first,
     onRequest(outcome) {
       if (first.length >= keep || outcome.recorded === Recorded.none) return;
-      const { address } = outcome.answer;
-      const recorded = outcome.recorded === Recorded.address ? outcome.recordedAddr : undefined;
-      const replayed = Number.isNaN(address) ? undefined : address;
-      if (recorded === replayed) return;
-      first.push({ line: outcome.line, device: outcome.device.name, recorded, replayed });
+      if (isReproduced(outcome)) return;
+      first.push({
+        line: outcome.line,
+        device: outcome.device.name,
+        recorded: recordedWord(outcome),
+        replayed: replayedWord(outcome),
+      });
     },
   };
+}
+
+function recordedWord({ recorded, recordedAddr }: Outcome): string {
+  if (recorded === Recorded.address) return hex(recordedAddr);
+  return recorded === Recorded.hang ? 'hang' : 'full';
+}
+
+function replayedWord({ answer }: Outcome): string {
+  if (answer.refusal === undefined) return hex(answer.address);
+  return answer.refusal === 'endless' ? 'hang' : 'full';
 }

@@ -2,6 +2,7 @@ import type { Observer } from '../replay/outcome.js';
 import type { Session } from '../replay/session.js';
 import { createAlignmentCheck } from './alignment.js';
 import { createFailureCheck } from './failure.js';
+import { createFaultCheck } from './faults.js';
 import type { FindingLog } from './finding.js';
 import { createLifetimeCheck } from './lifetime.js';
 import { createOwnershipCheck } from './ownership.js';
@@ -13,6 +14,7 @@ export type Check = (session: Session, log: FindingLog) => Observer;
 export const CHECKS: readonly Check[] = [
   createFailureCheck,
   createAlignmentCheck,
+  createFaultCheck,
   createOwnershipCheck,
   createLifetimeCheck,
 ];

@@ -80,7 +80,7 @@ export function createLifetimeCheck(session: Session, log: FindingLog): Observer
           line: allocations.line[oldest],
           device,
           message:
-            `${count === 1 ? '1 allocation' : `${count} allocations`} (${slots} slots) still live when` +
+            `${count === 1 ? '1 allocation' : `${count} allocations`} (${slots === 1 ? '1 slot' : `${slots} slots`}) still live when` +
             ' the trace ends; the oldest is of this line',
           address: allocations.address[oldest],
           related: [],

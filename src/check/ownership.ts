@@ -2,7 +2,6 @@ import { Op } from '../events/batch.js';
 import { hex } from '../events/numbers.js';
 import { Match, type Observer, type Outcome } from '../replay/outcome.js';
 import type { Session } from '../replay/session.js';
-import type { Allocator } from '../swiotlb/allocator.js';
 import { type Pool, slotAddress, slotAt } from '../swiotlb/pool.js';
 import { addFinding, type FindingLog, type Related } from './finding.js';
 import { allocationWords, rangeWords, slotWords } from './words.js';
@@ -21,12 +20,17 @@ interface Extent {
   to: number;
 }
 
+function poolOf(session: Session, number: number): Pool {
+  return session.allocations.pool[number] as Pool;
+}
+
 /**
  * The slots that an allocation owns, and those whose bytes its caller was handed: for
  * swiotlb_alloc() the bytes count from the start of the page that holds the address.
  */
-function extentOf(session: Session, pool: Pool, number: number): Extent {
+function extentOf(session: Session, number: number): Extent {
   const { op, address, size, slot, nslots } = session.allocations;
+  const pool = poolOf(session, number);
   const from = slot[number];
   const to = Math.min(from + nslots[number], pool.nslabs);
   if (op[number] !== Op.alloc) return { from, to };
@@ -42,27 +46,24 @@ function extentOf(session: Session, pool: Pool, number: number): Extent {
  * not share the model's belief about what is free: a release that hits a neighbour shows up here.
  */
 export function createOwnershipCheck(session: Session, log: FindingLog): Observer {
-  const claimsOf = new Map<Allocator, Claims>();
-  let last: Allocator | undefined;
+  // Pools come and go, transient ones with each buffer: their claims go with them.
+  const claimsOf = new WeakMap<Pool, Claims>();
+  let last: Pool | undefined;
   let lastClaims: Claims = { newest: new Int32Array(0), shared: new Map() };
 
   /** Hot path: consecutive events are nearly always about the same pool. */
-  function claims(allocator: Allocator): Claims {
-    if (allocator === last) return lastClaims;
-    last = allocator;
-    lastClaims = claimsOf.get(allocator) ?? {
-      newest: new Int32Array(allocator.pool.nslabs),
-      shared: new Map(),
-    };
-    claimsOf.set(allocator, lastClaims);
+  function claims(pool: Pool): Claims {
+    if (pool === last) return lastClaims;
+    last = pool;
+    lastClaims = claimsOf.get(pool) ?? { newest: new Int32Array(pool.nslabs), shared: new Map() };
+    claimsOf.set(pool, lastClaims);
     return lastClaims;
   }
 
   function claim(outcome: Outcome): void {
-    const { allocator } = outcome.device;
-    const { newest, shared } = claims(allocator);
     const number = outcome.allocation;
-    const { from, to } = extentOf(session, allocator.pool, number);
+    const { newest, shared } = claims(poolOf(session, number));
+    const { from, to } = extentOf(session, number);
     let overlaps: Map<number, Extent> | undefined;
     for (let slot = from; slot < to; slot++) {
       const before = newest[slot];
@@ -82,9 +83,8 @@ export function createOwnershipCheck(session: Session, log: FindingLog): Observe
 
   function unclaim(outcome: Outcome): void {
     const number = outcome.allocation;
-    const { allocator } = session.device(session.allocations.device[number]);
-    const { newest, shared } = claims(allocator);
-    const { from, to } = extentOf(session, allocator.pool, number);
+    const { newest, shared } = claims(poolOf(session, number));
+    const { from, to } = extentOf(session, number);
     for (let slot = from; slot < to; slot++) {
       const others = shared.size > 0 ? shared.get(slot)?.filter((other) => other !== number) : [];
       if (others === undefined || others.length === 0) {
@@ -97,9 +97,9 @@ export function createOwnershipCheck(session: Session, log: FindingLog): Observe
     }
   }
 
-  function owner(number: number, pool: Pool, finder: string): Related {
+  function owner(number: number, finder: string): Related {
     const { line, device, slot, nslots, address, size } = session.allocations;
-    const extent = extentOf(session, pool, number);
+    const extent = extentOf(session, number);
     const own = slot[number] === extent.from && slot[number] + nslots[number] === extent.to;
     const inPage = (address[number] | 0) & (session.options.pageSize - 1);
     const handed = own ? '' : `, handed out ${rangeWords(address[number] - inPage, size[number])}`;
@@ -109,16 +109,16 @@ export function createOwnershipCheck(session: Session, log: FindingLog): Observe
   }
 
   function tell(outcome: Outcome, other: number, { from, to }: Extent): void {
-    const { pool } = outcome.device.allocator;
     const { pageSize } = session.options;
     const { slot, nslots, line } = session.allocations;
     const number = outcome.allocation;
+    const pool = poolOf(session, number);
     const lines =
       line[other] === outcome.line
         ? `line ${outcome.line}`
         : `lines ${line[other]} and ${outcome.line}`;
     const device = outcome.device.name;
-    const related = [owner(other, pool, device), owner(number, pool, device)];
+    const related = [owner(other, device), owner(number, device)];
     const place = { line: outcome.line, device, related };
 
     const first = slotAddress(pool, from) - ((slotAddress(pool, from) | 0) & (pageSize - 1));

@@ -27,6 +27,16 @@ export const RULES = {
     summary: 'a coherent allocation is not aligned to the page order of its size',
   },
   'pool-full': { level: 'error', summary: 'no slots were found' },
+  'endless-search': {
+    level: 'error',
+    summary: "the release's search would never end; the replay goes on as if the call was not made",
+  },
+  'beyond-pool': { level: 'error', summary: 'the result runs past the end of its pool' },
+  'area-overrun': { level: 'error', summary: 'the result runs into another area' },
+  'wrong-free': {
+    level: 'error',
+    summary: "a release gives back slots that are not the buffer's, or none",
+  },
   'unmatched-unmap': { level: 'error', summary: 'an address is released that was never mapped' },
   'double-unmap': { level: 'error', summary: 'an address is released twice' },
   'size-mismatch': { level: 'warning', summary: 'an unmap gives another size than the map' },

@@ -1,9 +1,12 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { ADDRESS_LIMIT, parseMask } from '../events/numbers.js';
+import { ADDRESS_LIMIT, MAX_NSLABS, parseMask } from '../events/numbers.js';
 import type { TraceFormat } from '../formats/format.js';
 import { FORMATS } from '../formats/table.js';
 import { PAGE_SIZES } from '../kernel/constants.js';
+import type { BootParameter } from '../replay/bootPool.js';
 import type { DeviceOverride, PoolOverride } from '../replay/geometry.js';
+import { DEFAULT_SEARCH, SEARCHERS } from '../swiotlb/searchers.js';
+import { DEFAULT_NSLABS, guestNslabs } from '../swiotlb/setup.js';
 
 /** Options of every command that replays. */
 export interface ReplayOptions {
@@ -11,6 +14,8 @@ export interface ReplayOptions {
   pageSize?: number;
   pool: PoolOverride[];
   device: DeviceOverride[];
+  swiotlb?: BootParameter;
+  search?: string;
   inputFormat?: TraceFormat;
   strict?: boolean;
 }
@@ -33,6 +38,13 @@ export function addReplayOptions(command: Command, withKernel = true): Command {
       [],
     )
     .option(
+      '--swiotlb <parameter>',
+      "the default pool as the kernel's boot parameter makes it: SLOTS[,AREAS][,force]; also\n" +
+        'default[,AREAS], guest=MEMORY[,AREAS] (a confidential guest that is told nothing), and\n' +
+        'halved=N at the end for memory that was short N times',
+      parseSwiotlb,
+    )
+    .option(
       '--device <GLOB:K=V,...>',
       'device parameters: min_align_mask= seg_boundary_mask= dma_mask= pool=; repeatable',
       collect(parseDevice),
@@ -44,6 +56,11 @@ export function addReplayOptions(command: Command, withKernel = true): Command {
         `skip detection: ${FORMATS.map((format) => format.name).join(', ')}`,
       ).argParser(parseFormat),
     )
+    .addOption(
+      new Option('--search <searcher>', 'how to search; the results are the same')
+        .choices(Object.keys(SEARCHERS))
+        .default(DEFAULT_SEARCH),
+    )
     .option('--strict', 'lines that cannot be understood are an error (exit 2)');
 }
 
@@ -52,7 +69,7 @@ function collect<T>(parse: (text: string) => T): (text: string, previous: T[]) =
 }
 
 /** @throws InvalidArgumentError for what no kernel is built with */
-export function parsePageSize(text: string): number {
+function parsePageSize(text: string): number {
   const kib = /^(\d+)k$/i.exec(text);
   const bytes = kib ? Number(kib[1]) * 1024 : Number(text);
   if (!PAGE_SIZES.includes(bytes)) {
@@ -113,9 +130,6 @@ function boundaryOf(text: string): number {
   return mask;
 }
 
-/** Slots of the largest pool that slot numbers of 31 bits can address with room to spare. */
-const MAX_NSLABS = 2 ** 28;
-
 function parsePool(text: string): PoolOverride {
   return readPairs<PoolOverride>(
     text,
@@ -148,6 +162,31 @@ function parsePool(text: string): PoolOverride {
     },
     {},
   );
+}
+
+/** A size in bytes, with K, M, G or T behind it. */
+function sizeOf(text: string): number {
+  const parts = /^(\d{1,12})([KMGT]?)$/i.exec(text);
+  if (parts === null) throw new InvalidArgumentError(`"${text}" is not a size such as 16G.`);
+  return Number(parts[1]) * 1024 ** ' KMGT'.indexOf(parts[2].toUpperCase() || ' ');
+}
+
+/** setup_io_tlb_npages(), with words for what a kernel finds out by itself. */
+function parseSwiotlb(text: string): BootParameter {
+  const [first, ...rest] = text.split(',');
+  const parameter: BootParameter = { text, nslabs: DEFAULT_NSLABS, areas: undefined, failures: 0 };
+  if (first.startsWith('guest=')) parameter.nslabs = guestNslabs(sizeOf(first.slice(6)));
+  else if (first !== 'default') parameter.nslabs = numberBelow(MAX_NSLABS, first);
+  if (rest.length > 0 && /^\d/.test(rest[0])) {
+    parameter.areas = numberBelow(4097, rest.shift() as string);
+  }
+  for (const word of rest) {
+    if (word.startsWith('halved=')) parameter.failures = numberBelow(64, word.slice(7));
+    else if (word === 'noforce') throw new InvalidArgumentError('With noforce there is no pool.');
+    else if (word !== 'force')
+      throw new InvalidArgumentError(`"${word}" is not force or halved=N.`);
+  }
+  return parameter;
 }
 
 function parseDevice(text: string): DeviceOverride {

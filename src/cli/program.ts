@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { diffCommand } from './diffCommand.js';
+import { explainCommand } from './explainCommand.js';
+import { identifyCommand } from './identifyCommand.js';
 import { kernelsCommand } from './kernelsCommand.js';
 import { replayCommand } from './replayCommand.js';
 import { verifyCommand } from './verifyCommand.js';
@@ -11,6 +13,11 @@ const EXAMPLES: Record<string, readonly string[]> = {
   replay: [SEED, `${SEED} --kernel v6.9`, `${SEED} --json --no-allocations`],
   verify: [`verify ${SEED} --kernel v6.8`, 'verify traces/*/trace.*'],
   diff: [`diff ${SEED} --old v6.8 --new v6.9`, `diff ${SEED} --old v6.8 --new v6.8+will-v1 --json`],
+  identify: [`identify ${SEED}`, 'identify traces/*/trace.csv --json'],
+  explain: [
+    `explain ${SEED} --line 2 --kernel v6.9`,
+    'explain traces/stepped-over/trace.csv --line 17',
+  ],
   kernels: ['kernels', 'kernels --json'],
 };
 
@@ -30,7 +37,9 @@ export function createProgram(): Command {
     .option('--no-color', 'no colours, whatever the terminal');
   program.addCommand(replayCommand(), { isDefault: true });
   program.addCommand(verifyCommand());
+  program.addCommand(identifyCommand());
   program.addCommand(diffCommand());
+  program.addCommand(explainCommand());
   program.addCommand(kernelsCommand());
   program.addHelpText(
     'after',

@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import { unmetExpectations } from '../analysis/expectations.js';
 import { type MismatchWatch, watchMismatches } from '../analysis/mismatches.js';
-import { hex } from '../events/numbers.js';
 import { harmless, harmlessJson } from '../render/harmless.js';
 import { eachTrace } from './eachTrace.js';
 import { Exit } from './exit.js';
@@ -80,19 +79,15 @@ function verifyResult(path: string, { info, trace, runs }: Replayed<MismatchWatc
     events: trace.events,
     recorded,
     reproduced: recorded - mismatches,
-    assumed: 0,
+    assumed: session.transients.taken,
     incomplete: false,
-    mismatches: watch.first.map((mismatch) => ({
-      line: mismatch.line,
-      recorded: addressWord(mismatch.recorded),
-      replayed: addressWord(mismatch.replayed),
+    mismatches: watch.first.map(({ line, recorded: was, replayed }) => ({
+      line,
+      recorded: was,
+      replayed,
     })),
     expect: info.expectations.length === 0 ? null : { ok: differences.length === 0, differences },
   };
-}
-
-function addressWord(address: number | undefined): string {
-  return address === undefined ? 'full' : hex(address);
 }
 
 function status(result: VerifyResult): number {
@@ -114,9 +109,7 @@ function verifyText(
   const lines = [`${word}  ${harmless(result.path)}  ${kernel}${reason}: ${words}`];
   const [{ session, watch }] = runs;
   for (const { line, device, recorded: was, replayed } of watch.first.slice(0, SHOWN)) {
-    lines.push(
-      `  line ${line}  ${harmless(device)}: recorded ${addressWord(was)}, ${kernel} gives ${addressWord(replayed)}`,
-    );
+    lines.push(`  line ${line}  ${harmless(device)}: recorded ${was}, ${kernel} gives ${replayed}`);
   }
   const more = session.totals.mismatches - SHOWN;
   if (more > 0) lines.push(`  and ${more} more`);

@@ -118,7 +118,8 @@ function findings(
 function totals({ old, new: fresh, rules }: DiffReport, chalk: ChalkInstance): string[] {
   const worst = (report: Report): string =>
     `${Math.round(mostBroken(report.fragmentation.worst).external * 100)} %`;
-  const peak = (report: Report): string => report.pools.map((pool) => pool.usedHiwater).join(', ');
+  const peak = (report: Report): string =>
+    report.pools.flatMap((pool) => pool.usedHiwater ?? []).join(', ');
   const rows = [
     ...rules.map((entry) => [
       `${RULES[entry.rule].level} ${entry.rule}`,

@@ -13,6 +13,9 @@ import type { RenderOptions } from './table.js';
 /** Findings of one rule, device list entries and assumptions that are shown in full. */
 const SHOWN = 5;
 
+/** Alignments for which the text tells what could still be served; JSON has more. */
+const TOLD_ALIGNMENTS = [2048, 4096, 65536];
+
 const LEVELS: readonly Level[] = ['error', 'warning', 'note'];
 
 /** The report for a terminal: verdict, findings, allocations, fragmentation. */
@@ -87,13 +90,16 @@ function facts(report: Report, width: number): string[] {
     const same = summary.recorded - summary.mismatches;
     fact('recorded', `${same} of ${counted(summary.recorded, 'result')} reproduced`);
   }
-  for (const pool of report.pools) {
+  for (const pool of report.pools.slice(0, SHOWN)) {
     const areas = pool.areas > 1 ? ` in ${pool.areas} areas` : '';
     fact(
       'pool',
       `${harmless(pool.name)} at ${hex(pool.base)}: ${counted(pool.nslabs, 'slot')} (${sizeWords(pool.nslabs * 2048)})${areas},` +
-        ` ${pool.used} used at the end, ${pool.usedHiwater} at most`,
+        ` ${pool.used} used at the end${pool.usedHiwater === null ? '' : `, ${pool.usedHiwater} at most`}`,
     );
+  }
+  if (report.pools.length > SHOWN) {
+    fact('', `and ${counted(report.pools.length - SHOWN, 'pool')} that joined later`);
   }
   for (const { line, message } of report.assumptions.slice(0, SHOWN)) {
     fact('assumed', `${harmless(message)}${line === undefined ? '' : ` (line ${line})`}`);
@@ -217,8 +223,9 @@ function fragmentationRows(at: PoolFragmentation): [string, string][] {
 /** The largest request by alignment, equal sizes folded: `256 KiB (64 KiB aligned)`. */
 function servableWords({ servable }: PoolFragmentation): string {
   const parts: string[] = [];
-  servable.forEach(({ align, largest }, n) => {
-    if (largest === 0 || servable[n + 1]?.largest === largest) return;
+  const told = servable.filter(({ align }) => TOLD_ALIGNMENTS.includes(align));
+  told.forEach(({ align, largest }, n) => {
+    if (largest === 0 || told[n + 1]?.largest === largest) return;
     parts.push(`${sizeWords(largest)} at ${sizeWords(align)}`);
   });
   return parts.join(', ') || 'nothing';

@@ -1,3 +1,5 @@
+import type { Pool } from '../swiotlb/pool.js';
+
 /** What became of an entry of the table. */
 const State = { free: 0, live: 1, refused: 2, released: 3 } as const;
 
@@ -18,6 +20,8 @@ export interface Allocations {
   size: Float64Array;
   /** Bytes in front of the data, padding slots included. */
   offset: Int32Array;
+  /** The pool that holds it; undefined where the model refused it. */
+  pool: (Pool | undefined)[];
   /** First slot, padding included. */
   slot: Int32Array;
   nslots: Int32Array;
@@ -66,6 +70,7 @@ export function createAllocations(): Allocations {
     recordedAddr: new Float64Array(0),
     size: new Float64Array(0),
     offset: new Int32Array(0),
+    pool: [],
     slot: new Int32Array(0),
     nslots: new Int32Array(0),
     dir: new Uint8Array(0),

@@ -1,12 +1,13 @@
-import type { Assumption, TraceInfo } from '../events/trace.js';
+import type { Assumption, PoolDeclaration, TraceInfo } from '../events/trace.js';
 import type { Release } from '../kernel/release.js';
 import {
   type Allocator,
   createAllocator,
   createDevice,
   type Device,
+  growAllocator,
 } from '../swiotlb/allocator.js';
-import { createPool } from '../swiotlb/pool.js';
+import { createPool, type Pool, type PoolGeometry } from '../swiotlb/pool.js';
 import { DEFAULT_SEARCH, SEARCHERS } from '../swiotlb/searchers.js';
 import { type DeviceOverride, type PoolOverride, resolveDevice, resolvePools } from './geometry.js';
 import { createStartIndexInference, type StartIndexInference } from './startIndex.js';
@@ -36,6 +37,33 @@ export interface DeviceTable {
   allocators: Allocator[];
   /** Sets up a device at its first event. */
   declare(number: number): SessionDevice;
+  /**
+   * A pool joins the default allocator.
+   * @returns false where there is none, or the release has no dynamic pools
+   */
+  grow(base: number, nslabs: number, areas: number): boolean;
+}
+
+function setStartIndexes(
+  pool: Pool,
+  { name, startIndexes }: PoolDeclaration,
+  assumptions: Assumption[],
+): void {
+  const fitting = startIndexes.slice(0, pool.areas);
+  fitting.forEach((index, area) => {
+    pool.areaIndex[area] = index < pool.areaNslabs ? index : 0;
+  });
+  if (startIndexes.length > pool.areas || fitting.some((index) => index >= pool.areaNslabs)) {
+    assumptions.push({
+      line: undefined,
+      message: `pool ${name}: start indexes beyond its ${pool.areas} areas of ${pool.areaNslabs} slots were left out`,
+    });
+  }
+}
+
+/** Where a pool lies; releases before v6.0 have one area, whatever the trace's kernel had. */
+function geometryOf(declared: PoolDeclaration, release: Release): PoolGeometry {
+  return { ...declared, areas: release.hasAreas ? declared.areas : 1 };
 }
 
 /** A table without devices; `info` is read again as the trace goes on and declares more. */
@@ -48,17 +76,21 @@ export function createDeviceTable(
   const allocators: Allocator[] = [];
   const startIndexes = new Map<Allocator, StartIndexInference>();
 
+  const { dynamicOrder, clampsTail } = options.release;
+  const order = info.dynamic ? dynamicOrder : undefined;
+
   function declarePools(): void {
-    for (const declared of resolvePools(info, options.pools)) {
+    const declarations = resolvePools(info, options.pools);
+    const defaultAreas = declarations.find((pool) => !pool.restricted)?.areas ?? 0;
+    for (const declared of declarations) {
       if (allocators.some(({ pool }) => pool.name === declared.name)) continue;
-      const pool = createPool(declared, options.release.clampsTail);
-      declared.startIndexes.slice(0, pool.areas).forEach((index, area) => {
-        pool.areaIndex[area] = index < pool.areaNslabs ? index : 0;
-      });
+      const pool = createPool(geometryOf(declared, options.release), clampsTail);
+      setStartIndexes(pool, declared, assumptions);
       const allocator = createAllocator(
         pool,
         declared.restricted,
         SEARCHERS[options.search ?? DEFAULT_SEARCH],
+        order && { order, defaultAreas },
       );
       const recorded = info.pools.find(({ name }) => name === declared.name) ?? pool;
       allocators.push(allocator);
@@ -82,6 +114,14 @@ export function createDeviceTable(
       const startIndex = startIndexes.get(allocator) as StartIndexInference;
       list[number] = { device, startIndex };
       return list[number];
+    },
+    grow(base, nslabs, areas) {
+      declarePools();
+      const allocator = allocators.find(({ restricted }) => !restricted);
+      if (allocator?.dynamic === undefined) return false;
+      const name = `${allocator.pool.name}+${allocator.pools.length}`;
+      growAllocator(allocator, { name, base, nslabs, areas }, clampsTail);
+      return true;
     },
   };
 }

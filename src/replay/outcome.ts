@@ -1,6 +1,5 @@
 import { Recorded } from '../events/batch.js';
-import type { Device, MapAnswer } from '../swiotlb/allocator.js';
-import type { Released } from '../swiotlb/pool.js';
+import type { Device, MapAnswer, Released } from '../swiotlb/allocator.js';
 
 /** What the replay made of an unmap or free. The numbers are the values of `Outcome.match`. */
 export const Match = {
@@ -58,6 +57,8 @@ export interface Outcome {
 
 /** Watches a replay. What a check or a statistic does not need it leaves out. */
 export interface Observer {
+  /** Before a map or alloc: the outcome holds the request, the pools are as the search will find them. */
+  beforeRequest?(outcome: Outcome): void;
   /** After a map or alloc, served or refused. */
   onRequest?(outcome: Outcome): void;
   /** After an unmap or free; the allocation's columns still hold what it was. */

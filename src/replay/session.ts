@@ -1,16 +1,15 @@
-import { type EventBatch, Op, Recorded } from '../events/batch.js';
+import { type EventBatch, Flag, Op, Recorded } from '../events/batch.js';
 import type { Assumption, TraceInfo } from '../events/trace.js';
-import { IO_TLB_SIZE } from '../kernel/constants.js';
 import type { MapRequest } from '../kernel/plan.js';
+import { type Allocator, type Device, emptyAnswer, emptyReleased } from '../swiotlb/allocator.js';
 import {
-  type Allocator,
   allocPages,
-  type Device,
-  emptyAnswer,
   freePages,
   mapSingle,
+  planAlloc,
+  planMap,
   unmapSingle,
-} from '../swiotlb/allocator.js';
+} from '../swiotlb/calls.js';
 import {
   type Allocations,
   addAllocation,
@@ -24,6 +23,7 @@ import {
 import { createDeviceTable, type SessionDevice, type SessionOptions } from './devices.js';
 import { isReproduced, Match, type Observer, type Outcome } from './outcome.js';
 import type { StartIndexInference } from './startIndex.js';
+import { createTransientBases, type TransientBases } from './transient.js';
 
 /** Totals of a replay. */
 export interface Totals {
@@ -42,7 +42,12 @@ export interface Totals {
   mismatches: number;
   /** Requests that the recorded kernel refused and the model served. */
   servedAnyway: number;
+  /** Pools that joined in the trace and not here: the release has no dynamic pools. */
+  ignoredPools: number;
 }
+
+/** What `released` holds until something is. */
+const NOTHING_RELEASED = emptyReleased();
 
 /** One trace replayed in one release's allocator. */
 export interface Session {
@@ -51,6 +56,8 @@ export interface Session {
   allocations: Allocations;
   assumptions: Assumption[];
   totals: Totals;
+  /** Where transient pools lie: taken from the trace, or invented. */
+  transients: TransientBases;
   observers: Observer[];
   /** A device that has had events, by its number in the trace. */
   device(number: number): Device;
@@ -68,8 +75,10 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
   const { release, pageSize } = options;
   const allocations = createAllocations();
   const observers: Observer[] = [];
+  let forewarned: Observer[] = [];
   const assumptions: Assumption[] = [];
   const devices = createDeviceTable(info, options, assumptions);
+  const transients = createTransientBases();
   const totals: Totals = {
     maps: 0,
     unmaps: 0,
@@ -79,6 +88,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     recorded: 0,
     mismatches: 0,
     servedAnyway: 0,
+    ignoredPools: 0,
   };
   const request: MapRequest = {
     origAddr: 0,
@@ -86,6 +96,8 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     allocSize: 0,
     allocAlignMask: 0,
     minAlignMask: 0,
+    cpu: 0,
+    transientBase: Number.NaN,
   };
   const answer = emptyAnswer();
   const outcome: Outcome = {
@@ -104,39 +116,41 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     answer,
     allocation: -1,
     match: Match.unknown,
-    released: { slot: -1, nslots: 0 },
+    released: emptyReleased(),
     cause: undefined,
   };
 
   /** Before a request: where the trace does not tell the start index, its result may. */
   function inferStartIndex(startIndex: StartIndexInference): void {
-    const { plan } = answer;
-    if (outcome.op === Op.map) {
-      release.size(request, plan);
-    } else {
-      plan.offset = 0;
-      plan.nslots = Math.ceil(request.mappingSize / IO_TLB_SIZE);
-      plan.totalSize = request.mappingSize;
-    }
-    release.masks(request, pageSize, plan);
-    startIndex.see(outcome.line, outcome.recordedAddr, plan);
+    const plan = outcome.op === Op.map ? planMap : planAlloc;
+    plan(release, pageSize, request, answer.plan);
+    startIndex.see(outcome.line, outcome.recordedAddr, answer.plan);
+  }
+
+  function replayGrow(batch: EventBatch, n: number): void {
+    const areas = batch.flag[n] === Flag.areas ? batch.flagValue[n] : 1;
+    if (!devices.grow(batch.origAddr[n], batch.size[n], areas)) totals.ignoredPools++;
   }
 
   function replayRequest(at: SessionDevice): void {
     const { device, startIndex } = at;
+    const { transientBase } = request;
     totals.maps++;
     request.origAddr = outcome.op === Op.map ? outcome.origAddr : 0;
     request.mappingSize = outcome.size;
     request.allocSize = outcome.allocSize;
     request.allocAlignMask = outcome.allocAlignMask;
     request.minAlignMask = device.minAlignMask;
+    request.cpu = outcome.cpu;
     const hasAddress = outcome.recorded === Recorded.address;
     if (hasAddress && !startIndex.done) inferStartIndex(startIndex);
-    if (outcome.op === Op.map) mapSingle(release, pageSize, device, outcome.cpu, request, answer);
-    else allocPages(release, pageSize, device, outcome.cpu, request, answer);
+    for (const observer of forewarned) observer.beforeRequest?.(outcome);
+    if (outcome.op === Op.map) mapSingle(release, pageSize, device, request, answer);
+    else allocPages(release, pageSize, device, request, answer);
     outcome.allocAlignMask = request.allocAlignMask;
 
     totals.examined += answer.examined;
+    if (answer.transient !== undefined) transients.made(transientBase);
     const refused = answer.slot < 0;
     if (refused) totals.failed++;
     if (outcome.recorded !== Recorded.none) {
@@ -160,6 +174,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     allocations.address[number] = answer.address;
     allocations.size[number] = outcome.size;
     allocations.offset[number] = answer.plan.offset;
+    allocations.pool[number] = answer.pool;
     allocations.slot[number] = answer.slot;
     allocations.nslots[number] = answer.plan.nslots;
     allocations.dir[number] = outcome.dir;
@@ -172,20 +187,20 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
    */
   function releaseUnrecorded(): void {
     totals.servedAnyway++;
-    releaseAt(answer.address);
+    // Not as a driver would give it back, by its page, which may not be where it begins.
+    unmapSingle(outcome.device, answer.address, believedSize(), outcome.released);
     outcome.match = Match.live;
     for (const observer of observers) observer.onRelease?.(outcome);
     endAllocation(allocations, outcome.allocation);
   }
 
   function releaseAt(address: number): void {
-    const isPages = outcome.op === Op.free || outcome.op === Op.alloc;
-    if (isPages) freePages(outcome.device, pageSize, address, outcome.released);
-    else unmapSingle(outcome.device, address, callerSize(), outcome.released);
+    if (outcome.op === Op.free) freePages(outcome.device, pageSize, address, outcome.released);
+    else unmapSingle(outcome.device, address, believedSize(), outcome.released);
   }
 
   /** The size that a release up to v5.12 goes by: the caller's, or where the trace has none the map's. */
-  function callerSize(): number | undefined {
+  function believedSize(): number | undefined {
     if (!release.believesUnmapSize) return undefined;
     if (!Number.isNaN(outcome.allocSize)) return outcome.allocSize;
     return outcome.allocation < 0 ? undefined : allocations.size[outcome.allocation];
@@ -193,8 +208,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
 
   function replayRelease(): void {
     totals.unmaps++;
-    outcome.released.slot = -1;
-    outcome.released.nslots = 0;
+    Object.assign(outcome.released, NOTHING_RELEASED);
     const address = outcome.recordedAddr;
     const number = findAllocation(allocations, address);
     outcome.allocation = number;
@@ -208,13 +222,18 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     if (number >= 0) endAllocation(allocations, number);
   }
 
-  /** The kernel does not know either that nothing starts at the address: it releases what it finds there. */
+  /**
+   * The kernel does not know either that nothing starts at the address: it releases what it finds
+   * there. Where the trace knows of no buffer, the buffer is older than the trace, and nothing of
+   * the model's is meant, whatever lies there.
+   */
   function releaseUnmatched(address: number): void {
     const released = findReleased(allocations, address);
     outcome.match = released >= 0 ? Match.released : Match.unknown;
     outcome.allocation = released;
     const around = released >= 0 ? released : findAround(allocations, address);
-    const moved = around >= 0 ? allocations.address[around] - allocations.recordedAddr[around] : 0;
+    if (around < 0) return;
+    const moved = allocations.address[around] - allocations.recordedAddr[around];
     if (Number.isFinite(moved)) releaseAt(address + moved);
   }
 
@@ -224,10 +243,16 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     allocations,
     assumptions,
     totals,
+    transients,
     observers,
     device: (number) => devices.list[number].device,
     run(batch) {
+      forewarned = observers.filter(({ beforeRequest }) => beforeRequest !== undefined);
       for (let n = 0; n < batch.length; n++) {
+        if (batch.op[n] === Op.grow) {
+          replayGrow(batch, n);
+          continue;
+        }
         const number = batch.device[n];
         const at = devices.list[number] ?? devices.declare(number);
         const op = batch.op[n];
@@ -245,6 +270,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
         if (op === Op.map || op === Op.alloc) {
           outcome.origAddr = op === Op.map ? batch.origAddr[n] : 0;
           outcome.allocAlignMask = batch.allocAlignMask[n];
+          request.transientBase = transients.baseFor(batch, n);
           replayRequest(at);
         } else if (op === Op.unmap || op === Op.free) {
           replayRelease();
@@ -260,6 +286,20 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
           message:
             `${totals.servedAnyway} requests that the recorded kernel refused were served here, and` +
             ' taken to be released at once, since the trace has no unmap for them',
+        });
+      }
+      if (totals.ignoredPools > 0) {
+        assumptions.push({
+          line: undefined,
+          message:
+            `${totals.ignoredPools} pools that join in the trace were left out:` +
+            ` ${release.name}, as replayed, has no dynamic pools`,
+        });
+      }
+      if (transients.invented > 0) {
+        assumptions.push({
+          line: undefined,
+          message: `${transients.invented} transient pools were given addresses that the trace does not tell`,
         });
       }
       for (const observer of observers) observer.atEnd?.();

@@ -28,8 +28,10 @@ export interface PoolReport {
   nslabs: number;
   areas: number;
   restricted: boolean;
+  /** Of the whole allocator, transient pools included, for the pool that it was set up with. */
   used: number;
-  usedHiwater: number;
+  /** Null for pools that joined later: the kernel counts per allocator. */
+  usedHiwater: number | null;
   /** Where the next search of each area starts. */
   index: number[];
 }

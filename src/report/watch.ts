@@ -4,8 +4,10 @@ import { CHECKS } from '../check/check.js';
 import { createFindingLog } from '../check/finding.js';
 import type { TraceInfo } from '../events/trace.js';
 import type { Session } from '../replay/session.js';
+import type { Allocator } from '../swiotlb/allocator.js';
+import type { Pool } from '../swiotlb/pool.js';
 import { type KeepRows, recordAllocations } from './allocationRows.js';
-import type { Report, TraceSummary } from './report.js';
+import type { PoolReport, Report, TraceSummary } from './report.js';
 
 /** Everything that watches a session for its report. */
 export interface ReportWatch {
@@ -29,16 +31,7 @@ export function watchForReport(session: Session, keepRows?: KeepRows): ReportWat
         kernel: options.release.name,
         kernelReason,
         pageSize: options.pageSize,
-        pools: allocators.map(({ pool, restricted, used, usedHiwater }) => ({
-          name: pool.name,
-          base: pool.base,
-          nslabs: pool.nslabs,
-          areas: pool.areas,
-          restricted,
-          used,
-          usedHiwater,
-          index: [...pool.areaIndex],
-        })),
+        pools: allocators.flatMap((allocator) => poolReports(allocator)),
         devices: usage.devices,
         allocations: rows,
         findings: log.kept,
@@ -59,4 +52,20 @@ export function watchForReport(session: Session, keepRows?: KeepRows): ReportWat
       };
     },
   };
+}
+
+/** The pool that an allocator was set up with, with the allocator's counts, then those that joined it. */
+function poolReports({ pool, pools, restricted, used, usedHiwater }: Allocator): PoolReport[] {
+  const report = (each: Pool): PoolReport => ({
+    name: each.name,
+    base: each.base,
+    nslabs: each.nslabs,
+    areas: each.areas,
+    restricted,
+    used: each.areaUsed.reduce((sum, areaUsed) => sum + areaUsed, 0),
+    usedHiwater: null,
+    index: [...each.areaIndex],
+  });
+  const joined = pools.filter((each) => each !== pool).reverse();
+  return [{ ...report(pool), used, usedHiwater }, ...joined.map(report)];
 }

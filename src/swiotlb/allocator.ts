@@ -1,24 +1,28 @@
-import { IO_TLB_SHIFT, IO_TLB_SIZE } from '../kernel/constants.js';
-import { emptyPlan, type MapRequest, type SearchPlan } from '../kernel/plan.js';
+import { IO_TLB_SIZE, MAX_ALLOCATION_BYTES } from '../kernel/constants.js';
+import { emptyPlan, type SearchPlan } from '../kernel/plan.js';
 import type { Release } from '../kernel/release.js';
-import {
-  holdsAddress,
-  type Pool,
-  type Released,
-  releaseSlots,
-  slotAddress,
-  slotAt,
-  takeSlots,
-} from './pool.js';
-import { ENDLESS, type Searcher, type SearchTally } from './search.js';
+import { createPool, holdsAddress, type Pool, type PoolGeometry } from './pool.js';
+import type { Searcher, SearchTally } from './search.js';
 import { type AddressWindow, addressWindow } from './window.js';
+
+/** CONFIG_SWIOTLB_DYNAMIC, in releases that have it. */
+export interface DynamicSetup {
+  order: NonNullable<Release['dynamicOrder']>;
+  /** default_nareas: areas of the default allocator, 0 where it was not set up. */
+  defaultAreas: number;
+}
 
 /** One struct io_tlb_mem: the default allocator or a restricted pool, with the counters debugfs shows. */
 export interface Allocator {
+  /** The pool that it was set up with. */
   pool: Pool;
-  /** Serves swiotlb_alloc() (`for_alloc`). */
+  /** In the order of a search: pools that joined later stand in front. */
+  pools: Pool[];
+  /** Serves swiotlb_alloc() (`for_alloc`), and never grows. */
   restricted: boolean;
   search: Searcher;
+  /** Undefined without CONFIG_SWIOTLB_DYNAMIC. */
+  dynamic: DynamicSetup | undefined;
   /** Slots in use (io_tlb_used). */
   used: number;
   /** The most slots that were ever in use (io_tlb_used_hiwater). */
@@ -33,7 +37,12 @@ export interface Device {
   /** dma_get_seg_boundary(); Infinity for no boundary. */
   segBoundaryMask: number;
   allocator: Allocator;
+  /** How it sees the pool that its allocator was set up with. */
   window: AddressWindow;
+  /** How it sees others. */
+  otherWindows: Map<Pool, AddressWindow>;
+  /** Its own transient pools (dev->dma_io_tlb_pools), one buffer each. */
+  transientPools: Pool[];
 }
 
 /** Why the allocator said no, as far as it knows itself. */
@@ -49,34 +58,69 @@ export type Refusal =
   /** swiotlb_alloc() found slots that do not start on a page (823353b7cf0e). */
   | 'unaligned-page';
 
+/** Slots that a release gave back. Reused, never kept. */
+export interface Released {
+  /** Undefined where the address lies in no pool. */
+  pool: Pool | undefined;
+  slot: number;
+  nslots: number;
+}
+
 /** The answer to one request. One object is reused for every event of a replay. */
 export interface MapAnswer extends SearchTally {
   refusal: Refusal | undefined;
+  /** Where the slots are; undefined where refused. */
+  pool: Pool | undefined;
   /** First slot of the allocation, padding included; -1 where refused. */
   slot: number;
   /** The numbers that the search ran with. */
   plan: SearchPlan;
   /** tlb_addr; NaN where refused. */
   address: number;
+  /** The transient pool that was made for the request, fitting or not. */
+  transient: Pool | undefined;
   /** What swiotlb_alloc() gave back before it refused. */
   givenBack: Released;
+}
+
+/** Nothing released. */
+export function emptyReleased(): Released {
+  return { pool: undefined, slot: -1, nslots: 0 };
 }
 
 /** An answer to be filled. */
 export function emptyAnswer(): MapAnswer {
   return {
     refusal: undefined,
+    pool: undefined,
     slot: -1,
     plan: emptyPlan(),
     address: Number.NaN,
-    givenBack: { slot: -1, nslots: 0 },
+    transient: undefined,
+    givenBack: emptyReleased(),
     examined: 0,
   };
 }
 
-/** An allocator whose pool is empty. */
-export function createAllocator(pool: Pool, restricted: boolean, search: Searcher): Allocator {
-  return { pool, restricted, search, used: 0, usedHiwater: 0 };
+/** An allocator with one pool. */
+export function createAllocator(
+  pool: Pool,
+  restricted: boolean,
+  search: Searcher,
+  dynamic?: DynamicSetup,
+): Allocator {
+  return { pool, pools: [pool], restricted, search, dynamic, used: 0, usedHiwater: 0 };
+}
+
+/** A pool joins the front of an allocator's list (add_mem_pool(), swiotlb_dyn_alloc()). */
+export function growAllocator(
+  allocator: Allocator,
+  geometry: PoolGeometry,
+  clampTail: boolean,
+): Pool {
+  const pool = createPool(geometry, clampTail);
+  allocator.pools.unshift(pool);
+  return pool;
 }
 
 /** A device that allocates from `allocator`. */
@@ -87,144 +131,49 @@ export function createDevice(
   allocator: Allocator,
 ): Device {
   const window = addressWindow(allocator.pool.base, segBoundaryMask);
-  return { name, minAlignMask, segBoundaryMask, allocator, window };
+  return {
+    name,
+    minAlignMask,
+    segBoundaryMask,
+    allocator,
+    window,
+    otherWindows: new Map(),
+    transientPools: [],
+  };
 }
 
-/** The area that a CPU's search starts with; the number of areas is a power of two. */
-function firstArea(pool: Pool, cpu: number): number {
-  return cpu & (pool.areas - 1);
-}
-
-function refuse(answer: MapAnswer, refusal: Refusal): void {
-  answer.refusal = refusal;
-  answer.slot = -1;
-  answer.address = Number.NaN;
-}
-
-/** The address that a release makes of a slot; up to v5.19 the slot's offset is a 32-bit number. */
-function resultAddress(release: Release, pool: Pool, slot: number): number {
-  if (!release.wrapsSlotOffset) return slotAddress(pool, slot);
-  return pool.base + ((slot << IO_TLB_SHIFT) >>> 0);
-}
-
-/** Searches the areas of the device's pool, the CPU's own first (swiotlb_find_slots()), and takes the slots. */
-function findSlots(release: Release, device: Device, cpu: number, answer: MapAnswer): void {
-  const { allocator, window } = device;
-  const { pool } = allocator;
-  const { plan } = answer;
-  const first = firstArea(pool, cpu);
-  for (let k = 0; k < pool.areas; k++) {
-    const area = (first + k) & (pool.areas - 1);
-    if (plan.nslots > (pool.areaNslabs - pool.areaUsed[area]) >>> 0) continue;
-    const slot = allocator.search(pool, area, plan, window, answer);
-    if (slot === ENDLESS) {
-      refuse(answer, 'endless');
-      return;
-    }
-    if (slot < 0) continue;
-    takeSlots(pool, area, slot, plan.nslots, plan.totalSize - (plan.offset & (IO_TLB_SIZE - 1)));
-    allocator.used += plan.nslots;
-    if (allocator.used > allocator.usedHiwater) allocator.usedHiwater = allocator.used;
-    answer.refusal = undefined;
-    answer.slot = slot;
-    answer.address = resultAddress(release, pool, slot) + plan.offset;
-    return;
+/** How a device sees a pool's addresses. */
+export function windowOf(device: Device, pool: Pool): AddressWindow {
+  if (pool === device.allocator.pool) return device.window;
+  let window = device.otherWindows.get(pool);
+  if (window === undefined) {
+    window = addressWindow(pool.base, device.segBoundaryMask);
+    device.otherWindows.set(pool, window);
   }
-  refuse(answer, 'full');
+  return window;
 }
 
-/** swiotlb_tbl_map_single(): finds and takes slots for a buffer; fills `answer`. */
-export function mapSingle(
-  release: Release,
-  pageSize: number,
-  device: Device,
-  cpu: number,
-  request: MapRequest,
-  answer: MapAnswer,
-): void {
-  const { plan } = answer;
-  answer.examined = 0;
-  release.size(request, plan);
-  release.masks(request, pageSize, plan);
-  if (release.takesAllocSize && request.mappingSize > request.allocSize) {
-    refuse(answer, 'invalid-sizes');
-    return;
-  }
-  findSlots(release, device, cpu, answer);
-  const padSlots = plan.offset >>> IO_TLB_SHIFT;
-  if (padSlots > 0 && answer.slot >= 0) {
-    device.allocator.pool.padSlots[answer.slot + padSlots] = padSlots;
-  }
+/** The pool in which an address lies, for a device (swiotlb_find_pool()). */
+export function findPool(device: Device, address: number): Pool | undefined {
+  const { pool, pools } = device.allocator;
+  if (holdsAddress(pool, address)) return pool;
+  return (
+    pools.find((candidate) => holdsAddress(candidate, address)) ??
+    device.transientPools.find((candidate) => holdsAddress(candidate, address))
+  );
 }
 
-/**
- * swiotlb_alloc(): whole pages for a coherent buffer of a device with a restricted pool; fills
- * `answer`. The address is the slot's, before the kernel turns it into a page.
- * @param request its mappingSize is the size asked for; the rest is set here
- */
-export function allocPages(
-  release: Release,
-  pageSize: number,
-  device: Device,
-  cpu: number,
-  request: MapRequest,
-  answer: MapAnswer,
-): void {
-  answer.examined = 0;
-  if (release.coherentAlignMask === undefined) {
-    refuse(answer, 'no-pages');
-    return;
-  }
-  request.origAddr = 0;
-  request.allocSize = request.mappingSize;
-  request.allocAlignMask = release.coherentAlignMask(request.mappingSize, pageSize);
-  release.masks(request, pageSize, planWithoutOffset(request, answer.plan));
-  findSlots(release, device, cpu, answer);
-  if (release.refusesUnalignedPages && answer.slot >= 0 && !isAligned(answer.address, pageSize)) {
-    unmapSingle(device, answer.address, undefined, answer.givenBack);
-    refuse(answer, 'unaligned-page');
-  }
+/** Slots of an area that are not in use, as the kernel counts them (unsigned). */
+export function areaRoom(pool: Pool, area: number): number {
+  return (pool.areaNslabs - pool.areaUsed[area]) >>> 0;
 }
 
-function isAligned(address: number, pageSize: number): boolean {
-  return ((address | 0) & (pageSize - 1)) === 0;
+/** Whether a dynamic allocator refuses a plan without a search (3dc2f209208d). */
+export function isRefusedAtOnce({ dynamic }: Allocator, plan: SearchPlan): boolean {
+  return dynamic?.order === 'area-by-area' && plan.totalSize > MAX_ALLOCATION_BYTES;
 }
 
-/** swiotlb_alloc() searches for its size as it is: no offset, no rounding. */
-function planWithoutOffset(request: MapRequest, plan: SearchPlan): SearchPlan {
-  plan.offset = 0;
-  plan.totalSize = request.mappingSize;
-  plan.nslots = Math.ceil(request.mappingSize / IO_TLB_SIZE);
-  return plan;
-}
-
-/**
- * swiotlb_tbl_unmap_single(): releases what lies at an address; nothing for an address outside the
- * device's pool.
- * @param size the caller's alloc_size in releases that believe it, undefined in others
- */
-export function unmapSingle(
-  device: Device,
-  address: number,
-  size: number | undefined,
-  released: Released,
-): void {
-  const { allocator } = device;
-  const { pool } = allocator;
-  const lowOffset = (address | 0) & device.minAlignMask & (IO_TLB_SIZE - 1);
-  released.slot = -1;
-  released.nslots = 0;
-  if (!holdsAddress(pool, address) || slotAt(pool, address - lowOffset) < 0) return;
-  releaseSlots(pool, address, lowOffset, size, released);
-  allocator.used -= released.nslots;
-}
-
-/** swiotlb_free(): the kernel gets the page, so what lies at the page's start is released. */
-export function freePages(
-  device: Device,
-  pageSize: number,
-  address: number,
-  released: Released,
-): void {
-  unmapSingle(device, address - ((address | 0) & (pageSize - 1)), undefined, released);
+/** Bytes of a plan that the first slot stores: all but the offset inside the slot. */
+export function storedSizeOf(plan: SearchPlan): number {
+  return plan.totalSize - (plan.offset & (IO_TLB_SIZE - 1));
 }

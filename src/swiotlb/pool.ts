@@ -1,4 +1,5 @@
 import { IO_TLB_SEGSIZE, IO_TLB_SHIFT, slotsOf } from '../kernel/constants.js';
+import { createFreeIndex, type FreeIndex, raiseBounds } from './freeIndex.js';
 import { addRun, createFreeRuns, type FreeRuns, recountRuns, removeRun } from './freeRuns.js';
 
 /** Where a pool lies and how it is cut. */
@@ -34,6 +35,8 @@ export interface Pool {
   /** Per area: slots in use (`used`, unsigned in the kernel). */
   areaUsed: Int32Array;
   freeRuns: FreeRuns;
+  /** For the indexed search; empty, and nothing to keep up, until there is one. */
+  freeIndex: FreeIndex;
 }
 
 /**
@@ -59,6 +62,7 @@ export function createPool(geometry: PoolGeometry, clampTail: boolean): Pool {
     areaIndex: new Int32Array(areas),
     areaUsed: new Int32Array(areas),
     freeRuns: createFreeRuns(),
+    freeIndex: createFreeIndex(),
   };
   recountRuns(pool.freeRuns, list, nslabs);
   return pool;
@@ -100,26 +104,23 @@ export function takeSlots(
   nslots: number,
   storedSize: number,
 ): void {
-  const { list, storedSize: stored } = pool;
-  const runFromHere = list[slot];
+  const { list, storedSize: stored, nslabs } = pool;
+  const runFromHere = Math.min(list[slot], nslabs - slot);
   for (let i = 0; i < nslots; i++) {
     list[slot + i] = 0;
     stored[slot + i] = storedSize - (i << IO_TLB_SHIFT);
   }
   const before = countRunBelow(list, slot - 1, 0);
+  // The repair lowers counters; only where a release had damaged them it can raise some.
+  if (before > 0) raiseBounds(pool.freeIndex, slot - before, slot, before);
   removeRun(pool.freeRuns, before + runFromHere);
   addRun(pool.freeRuns, before);
-  addRun(pool.freeRuns, runFromHere - nslots);
+  // Without clampsTail slots beyond the pool's end may have been taken.
+  addRun(pool.freeRuns, Math.max(0, runFromHere - nslots));
 
   const next = slot - area * pool.areaNslabs + nslots;
   pool.areaIndex[area] = next < pool.areaNslabs ? next : 0;
   pool.areaUsed[area] += nslots;
-}
-
-/** Slots that a release gave back. Reused, never kept. */
-export interface Released {
-  slot: number;
-  nslots: number;
 }
 
 /**
@@ -127,13 +128,14 @@ export interface Released {
  * decides how many slots, whatever the caller believes.
  * @param lowOffset the address's offset inside its slot that the device's mask kept, in bytes
  * @param size the caller's alloc_size in releases that believe it, up to v5.12; undefined later
+ * @param released filled with what was given back
  */
 export function releaseSlots(
   pool: Pool,
   address: number,
   lowOffset: number,
   size: number | undefined,
-  released: Released,
+  released: { slot: number; nslots: number },
 ): void {
   const { list, storedSize, padSlots } = pool;
   const dataSlot = slotAt(pool, address - lowOffset);
@@ -153,12 +155,13 @@ export function releaseSlots(
     padSlots[i] = 0;
   }
   const before = countRunBelow(list, slot - 1, count);
+  raiseBounds(pool.freeIndex, slot - before, end, before + count);
   pool.areaUsed[Math.floor(slot / pool.areaNslabs)] -= nslots;
   if (wasFree) pool.freeRuns.stale = true;
   if (nslots > 0 && !wasFree) {
-    removeRun(pool.freeRuns, after);
+    removeRun(pool.freeRuns, Math.min(after, pool.nslabs - end));
     removeRun(pool.freeRuns, before);
-    addRun(pool.freeRuns, before + nslots + after);
+    addRun(pool.freeRuns, Math.min(before + nslots + after, pool.nslabs - slot + before));
   }
 }
 

@@ -7,6 +7,8 @@ import { type AddressWindow, spansBoundary } from './window.js';
 export interface SearchTally {
   /** Candidate slots that searches have examined so far. */
   examined: number;
+  /** Told each candidate by the linear searcher, which alone looks at every one. */
+  visit?: (slot: number) => void;
 }
 
 /**
@@ -58,6 +60,7 @@ function searchCounted(
   while (checked < areaNslabs) {
     tally.examined++;
     const slot = areaStart + index;
+    tally.visit?.(slot);
     if (!isAligned(plan, window, slot)) {
       index = index + 1 < areaNslabs ? index + 1 : 0;
       checked++;
@@ -91,6 +94,7 @@ function searchUntilStart(
   for (let steps = 0; steps <= areaNslabs; steps++) {
     tally.examined++;
     const slot = areaStart + index;
+    tally.visit?.(slot);
     if (!isAligned(plan, window, slot)) {
       index = index + 1 < areaNslabs ? index + 1 : 0;
     } else {

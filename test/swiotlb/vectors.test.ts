@@ -34,6 +34,6 @@ describe('a wrong release', () => {
     const v69 = findRelease('v6.9');
     if (v69 === undefined) throw new Error('no v6.9');
     const { differences } = await replayVector(seed.path, v69);
-    expect(differences).toContain('line 6: recorded 98326800, replayed 98328000');
+    expect(differences).toContain('line 6: recorded 0x98326800, replayed 0x98328000');
   });
 });

@@ -1,0 +1,67 @@
+import { OP_NAMES } from '../events/batch.js';
+import { hex } from '../events/numbers.js';
+import { Match, type Observer, type Outcome } from '../replay/outcome.js';
+import type { Session } from '../replay/session.js';
+import type { Pool } from '../swiotlb/pool.js';
+import { addFinding, type FindingLog } from './finding.js';
+import { allocationWords, sizeWords, slotWords } from './words.js';
+
+/**
+ * What releases do wrong by themselves: results that run past the end of their pool (before
+ * 53c87e846e33) or into another area (areas shorter than a segment, v6.2 to v6.5), and releases of
+ * slots that are not the buffer's (swiotlb_free() gets the page, not the slot).
+ */
+export function createFaultCheck(session: Session, log: FindingLog): Observer {
+  const { allocations } = session;
+
+  function checkExtent(outcome: Outcome, pool: Pool): void {
+    const { slot, plan, address } = outcome.answer;
+    const end = slot + plan.nslots;
+    const what = `${OP_NAMES[outcome.op]} of ${sizeWords(outcome.size)} at ${hex(address)}`;
+    const place = { line: outcome.line, device: outcome.device.name, address, related: [] };
+    if (end > pool.nslabs) {
+      addFinding(log, 'beyond-pool', () => ({
+        ...place,
+        message: `${what} has ${slotWords(slot, plan.nslots)} of a pool that ends with slot ${pool.nslabs - 1}`,
+      }));
+    }
+    const area = Math.floor(slot / pool.areaNslabs);
+    if (end > (area + 1) * pool.areaNslabs && area + 1 < pool.areas) {
+      addFinding(log, 'area-overrun', () => ({
+        ...place,
+        message:
+          `${what} has ${slotWords(slot, plan.nslots)}, but area ${area} ends with slot` +
+          ` ${(area + 1) * pool.areaNslabs - 1}`,
+      }));
+    }
+  }
+
+  function checkRelease(outcome: Outcome): void {
+    const number = outcome.allocation;
+    const { released } = outcome;
+    const { pool, slot, nslots, line } = allocations;
+    const isOwn =
+      released.pool === pool[number] &&
+      released.slot === slot[number] &&
+      released.nslots === nslots[number];
+    if (isOwn) return;
+    const verb = OP_NAMES[outcome.op];
+    const gave = released.nslots === 0 ? 'nothing' : slotWords(released.slot, released.nslots);
+    addFinding(log, 'wrong-free', () => ({
+      line: outcome.line,
+      device: outcome.device.name,
+      message: `${verb} of ${hex(allocations.address[number])} gives back ${gave}, not the buffer's slots`,
+      address: allocations.address[number],
+      related: [{ line: line[number], message: allocationWords(session, number) }],
+    }));
+  }
+
+  return {
+    onRequest(outcome) {
+      if (outcome.allocation >= 0 && outcome.answer.pool) checkExtent(outcome, outcome.answer.pool);
+    },
+    onRelease(outcome) {
+      if (outcome.match === Match.live) checkRelease(outcome);
+    },
+  };
+}

@@ -1,0 +1,111 @@
+import { Command } from 'commander';
+import { type MismatchWatch, watchMismatches } from '../analysis/mismatches.js';
+import { RELEASES } from '../kernel/releases.js';
+import { followsTag, tagsOf } from '../kernel/tags.js';
+import { harmless, harmlessJson } from '../render/harmless.js';
+import { eachTrace } from './eachTrace.js';
+import { Exit } from './exit.js';
+import { addReplayOptions, type ReplayOptions } from './options.js';
+import { type Replayed, replayTrace, strictProblem } from './run.js';
+
+interface Options extends ReplayOptions {
+  json?: boolean;
+  file?: string;
+}
+
+/** What `identify --json` prints: `swiotlb-replay/identify@1`. */
+interface IdentifyResult {
+  schema: 'swiotlb-replay/identify@1';
+  path: string;
+  recorded: number;
+  matches: string[];
+  others: { kernel: string; reproduced: number; firstMismatch: number }[];
+}
+
+/** `identify TRACE...`: which releases give every recorded address? */
+export function identifyCommand(): Command {
+  const command = new Command('identify')
+    .summary('name the releases that give every recorded address')
+    .description(
+      'Replay traces in every release and name those that give every recorded address; for the\n' +
+        'others, the line where they first part. Exit status 1 where none does, 3 where nothing is recorded.',
+    )
+    .argument('<trace...>', 'trace files; - reads standard input');
+  addReplayOptions(command, false)
+    .option('--json', 'one JSON object per trace and line')
+    .option('-o, --file <file>', 'write the result to a file, complete or not at all')
+    .action((paths: string[], options: Options) =>
+      eachTrace(paths, options.file, async (path, output) => {
+        const replayed = await replayTrace(
+          path,
+          options,
+          () => ({ releases: [...RELEASES], reason: undefined, elect: false }),
+          (session) => {
+            const watch = watchMismatches(1);
+            session.observers.push(watch);
+            return watch;
+          },
+        );
+        const result = identify(path, replayed);
+        await output.write(options.json ? `${harmlessJson(result)}\n` : identifyText(result));
+        return strictProblem(options, path, replayed.info) ?? status(result);
+      }),
+    );
+  return command;
+}
+
+function identify(path: string, { runs }: Replayed<MismatchWatch>): IdentifyResult {
+  const matches: string[] = [];
+  const others: IdentifyResult['others'] = [];
+  for (const { session, watch } of runs) {
+    const { release } = session.options;
+    const { recorded, mismatches } = session.totals;
+    if (mismatches === 0) matches.push(...tagsOf(release));
+    else {
+      const reproduced = recorded - mismatches;
+      others.push({ kernel: release.name, reproduced, firstMismatch: watch.first[0].line });
+    }
+  }
+  return {
+    schema: 'swiotlb-replay/identify@1',
+    path,
+    recorded: runs[0].session.totals.recorded,
+    matches,
+    others,
+  };
+}
+
+function status({ recorded, matches }: IdentifyResult): number {
+  if (recorded === 0) return Exit.unproved;
+  return matches.length > 0 ? Exit.ok : Exit.found;
+}
+
+/** Names with runs of consecutive mainline tags folded: `v6.3 to v6.8, v6.8+04867a7a`. */
+function ranges(names: readonly string[]): string {
+  const folded: string[][] = [];
+  for (const name of names) {
+    const run = folded.at(-1);
+    if (run !== undefined && followsTag(run[run.length - 1], name)) run.push(name);
+    else folded.push([name]);
+  }
+  return folded
+    .map((run) => (run.length > 1 ? `${run[0]} to ${run[run.length - 1]}` : run[0]))
+    .join(', ');
+}
+
+function identifyText({ path, recorded, matches, others }: IdentifyResult): string {
+  if (recorded === 0)
+    return `${harmless(path)}: records no results: any release may have made it\n`;
+  const lines = [
+    matches.length > 0
+      ? `${harmless(path)}: all ${recorded} recorded results are those of ${ranges(matches)}`
+      : `${harmless(path)}: no release gives all ${recorded} recorded results`,
+  ];
+  const closestFirst = [...others].sort((a, b) => b.reproduced - a.reproduced);
+  for (const { kernel, reproduced, firstMismatch } of closestFirst) {
+    lines.push(
+      `  not ${kernel.padEnd(14)} parts at line ${firstMismatch}, ${reproduced} of ${recorded} reproduced`,
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,129 @@
+import { IO_TLB_SHIFT, IO_TLB_SIZE } from '../kernel/constants.js';
+import type { MapRequest, SearchPlan } from '../kernel/plan.js';
+import type { Release } from '../kernel/release.js';
+import { type Device, findPool, type MapAnswer, type Released } from './allocator.js';
+import { findSlots, refuse } from './findSlots.js';
+import { type Pool, releaseSlots, slotAt } from './pool.js';
+
+/** The numbers of a swiotlb_tbl_map_single(). */
+export function planMap(
+  release: Release,
+  pageSize: number,
+  request: MapRequest,
+  plan: SearchPlan,
+): void {
+  release.size(request, plan);
+  release.masks(request, pageSize, plan);
+}
+
+/**
+ * The numbers of a swiotlb_alloc(): its size as it is, no original address, no offset.
+ * @param request its mappingSize is the size asked for; the rest is set here
+ */
+export function planAlloc(
+  release: Release,
+  pageSize: number,
+  request: MapRequest,
+  plan: SearchPlan,
+): void {
+  request.origAddr = 0;
+  request.allocSize = request.mappingSize;
+  request.allocAlignMask = release.coherentAlignMask?.(request.mappingSize, pageSize) ?? 0;
+  plan.offset = 0;
+  plan.totalSize = request.mappingSize;
+  plan.nslots = Math.ceil(request.mappingSize / IO_TLB_SIZE);
+  release.masks(request, pageSize, plan);
+}
+
+/** swiotlb_tbl_map_single(): finds and takes slots for a buffer; fills `answer`. */
+export function mapSingle(
+  release: Release,
+  pageSize: number,
+  device: Device,
+  request: MapRequest,
+  answer: MapAnswer,
+): void {
+  const { plan } = answer;
+  answer.examined = 0;
+  answer.transient = undefined;
+  planMap(release, pageSize, request, plan);
+  if (release.takesAllocSize && request.mappingSize > request.allocSize) {
+    refuse(answer, 'invalid-sizes');
+    return;
+  }
+  findSlots(release, device, request.cpu, request.transientBase, answer);
+  const padSlots = plan.offset >>> IO_TLB_SHIFT;
+  if (padSlots > 0 && answer.pool !== undefined) {
+    answer.pool.padSlots[answer.slot + padSlots] = padSlots;
+  }
+}
+
+/**
+ * swiotlb_alloc(): whole pages for a coherent buffer of a device with a restricted pool; fills
+ * `answer`. The address is the slot's, before the kernel turns it into a page.
+ * @param request its mappingSize is the size asked for; the rest is set here
+ */
+export function allocPages(
+  release: Release,
+  pageSize: number,
+  device: Device,
+  request: MapRequest,
+  answer: MapAnswer,
+): void {
+  answer.examined = 0;
+  answer.transient = undefined;
+  planAlloc(release, pageSize, request, answer.plan);
+  if (release.coherentAlignMask === undefined) {
+    refuse(answer, 'no-pages');
+    return;
+  }
+  findSlots(release, device, request.cpu, request.transientBase, answer);
+  if (release.refusesUnalignedPages && answer.slot >= 0 && !isAligned(answer.address, pageSize)) {
+    unmapSingle(device, answer.address, undefined, answer.givenBack);
+    refuse(answer, 'unaligned-page');
+  }
+}
+
+function isAligned(address: number, pageSize: number): boolean {
+  return ((address | 0) & (pageSize - 1)) === 0;
+}
+
+/**
+ * swiotlb_tbl_unmap_single(): releases what lies at an address; nothing for an address in no pool
+ * of the device.
+ * @param size the caller's alloc_size in releases that believe it, undefined in others
+ */
+export function unmapSingle(
+  device: Device,
+  address: number,
+  size: number | undefined,
+  released: Released,
+): void {
+  const lowOffset = (address | 0) & device.minAlignMask & (IO_TLB_SIZE - 1);
+  const pool = findPool(device, address);
+  released.pool = pool;
+  released.slot = -1;
+  released.nslots = 0;
+  if (pool === undefined || slotAt(pool, address - lowOffset) < 0) return;
+  if (device.transientPools.includes(pool)) dropTransient(device, pool, released);
+  else releaseSlots(pool, address, lowOffset, size, released);
+  device.allocator.used -= released.nslots;
+}
+
+/** A transient pool goes with its one buffer (swiotlb_del_transient()). */
+function dropTransient(device: Device, pool: Pool, released: Released): void {
+  device.transientPools.splice(device.transientPools.indexOf(pool), 1);
+  device.otherWindows.delete(pool);
+  released.slot = 0;
+  released.nslots = pool.nslabs;
+}
+
+/** swiotlb_free(): the kernel gets the page, so what lies at the page's start is released. */
+export function freePages(
+  device: Device,
+  pageSize: number,
+  address: number,
+  released: Released,
+): void {
+  unmapSingle(device, address - ((address | 0) & (pageSize - 1)), undefined, released);
+}

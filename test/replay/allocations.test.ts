@@ -1,0 +1,170 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  type Allocations,
+  addAllocation,
+  createAllocations,
+  eachLive,
+  endAllocation,
+  findAllocation,
+  findAround,
+  findReleased,
+  isLive,
+} from '../../src/replay/allocations.js';
+
+const BASE = 0x80000000;
+
+/** Adds an allocation of `nslots` slots that begins `offset` bytes before its address. */
+function add(table: Allocations, address: number, nslots = 1, offset = 0): number {
+  const number = addAllocation(table, address, false);
+  table.nslots[number] = nslots;
+  table.offset[number] = offset;
+  return number;
+}
+
+function liveNumbers(table: Allocations): number[] {
+  const numbers: number[] = [];
+  eachLive(table, (number) => numbers.push(number));
+  return numbers.sort((a, b) => a - b);
+}
+
+describe('the table of allocations', () => {
+  it('finds an allocation by exactly the address that the trace knows', () => {
+    const table = createAllocations();
+    const number = add(table, BASE + 0x210, 4, 0x210);
+    expect(findAllocation(table, BASE + 0x210)).toBe(number);
+    expect(findAllocation(table, BASE)).toBe(-1);
+    expect(findAllocation(table, BASE + 0x800 + 0x210)).toBe(-1);
+    expect(isLive(table, number)).toBe(true);
+  });
+
+  it('tells two addresses in one slot apart', () => {
+    const table = createAllocations();
+    const low = add(table, BASE + 0x10);
+    const high = add(table, BASE + 0x20);
+    expect([BASE + 0x10, BASE + 0x20].map((at) => findAllocation(table, at))).toEqual([low, high]);
+    endAllocation(table, low);
+    expect([BASE + 0x10, BASE + 0x20].map((at) => findAllocation(table, at))).toEqual([-1, high]);
+  });
+
+  it('gives the newest first where an address is live twice', () => {
+    const table = createAllocations();
+    const older = add(table, BASE);
+    const newer = add(table, BASE);
+    expect(findAllocation(table, BASE)).toBe(newer);
+    endAllocation(table, newer);
+    expect(findAllocation(table, BASE)).toBe(older);
+  });
+
+  it('ends an older allocation of an address before a newer one', () => {
+    const table = createAllocations();
+    const numbers = [add(table, BASE), add(table, BASE), add(table, BASE)];
+    endAllocation(table, numbers[0]);
+    endAllocation(table, numbers[1]);
+    expect(findAllocation(table, BASE)).toBe(numbers[2]);
+    expect(table.live).toBe(1);
+  });
+
+  it('remembers what was released last at an address, until something else is released there', () => {
+    const table = createAllocations();
+    const first = add(table, BASE + 0x10);
+    endAllocation(table, first);
+    expect(findReleased(table, BASE + 0x10)).toBe(first);
+    expect(findReleased(table, BASE + 0x20)).toBe(-1);
+    const second = add(table, BASE + 0x20);
+    expect(second).not.toBe(first);
+    endAllocation(table, second);
+    expect(findReleased(table, BASE + 0x10)).toBe(-1);
+    expect(findReleased(table, BASE + 0x20)).toBe(second);
+  });
+
+  it('finds the live allocation around an address by its slots', () => {
+    const table = createAllocations();
+    // The data begins 0x210 bytes into the first of 4 slots.
+    const number = add(table, BASE + 0x210, 4, 0x210);
+    expect(findAround(table, BASE + 0x400)).toBe(number);
+    expect(findAround(table, BASE + 4 * 2048 - 1)).toBe(number);
+    expect(findAround(table, BASE + 4 * 2048)).toBe(-1);
+    expect(findAround(table, BASE - 1)).toBe(-1);
+    endAllocation(table, number);
+    expect(findAround(table, BASE + 0x400)).toBe(-1);
+  });
+
+  it('remembers a request that the model refused without counting it as live', () => {
+    const table = createAllocations();
+    const number = addAllocation(table, BASE, true);
+    expect(findAllocation(table, BASE)).toBe(number);
+    expect(isLive(table, number)).toBe(false);
+    expect(findAround(table, BASE)).toBe(-1);
+    expect(table.live).toBe(0);
+    endAllocation(table, number);
+    expect(findAllocation(table, BASE)).toBe(-1);
+    expect(table.live).toBe(0);
+  });
+
+  it('uses few numbers for thousands of maps and unmaps', () => {
+    const table = createAllocations();
+    for (let n = 0; n < 50_000; n++) {
+      const number = add(table, BASE + (n % 100) * 2048);
+      if (n % 3 !== 0) add(table, BASE + (n % 100) * 2048 + 64);
+      endAllocation(table, number);
+      if (n % 3 !== 0) endAllocation(table, findAllocation(table, BASE + (n % 100) * 2048 + 64));
+    }
+    expect(table.live).toBe(0);
+    // One per slot that remembers its last release, and those in use at once.
+    expect(table.length).toBeLessThanOrEqual(103);
+    expect(liveNumbers(table)).toEqual([]);
+  });
+
+  it('holds many live ones, far apart and above 2^31, while its index grows', () => {
+    const table = createAllocations();
+    const addresses = Array.from({ length: 20_000 }, (_, n) => BASE + n * 2048 * 2 ** (n % 20));
+    const numbers = addresses.map((address) => add(table, address));
+    expect(new Set(numbers).size).toBe(addresses.length);
+    expect(table.live).toBe(addresses.length);
+    // The same address comes from different n; the newest is the one that is found.
+    const newest = new Map(addresses.map((address, n) => [address, numbers[n]]));
+    for (const [address, number] of newest) expect(findAllocation(table, address)).toBe(number);
+  });
+
+  it('remembers releases while its index grows', () => {
+    const table = createAllocations();
+    const number = add(table, BASE);
+    endAllocation(table, number);
+    for (let n = 1; n < 5000; n++) add(table, BASE + n * 2048);
+    expect(findReleased(table, BASE)).toBe(number);
+  });
+
+  it('agrees with a list under any order of maps and unmaps', () => {
+    const step = fc.record({
+      ends: fc.boolean(),
+      // Few slots and offsets, so that addresses meet.
+      address: fc
+        .tuple(fc.nat({ max: 5 }), fc.constantFrom(0, 0x10, 0x400))
+        .map(([slot, offset]) => BASE + slot * 2048 + offset),
+      refused: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+        const table = createAllocations();
+        const pending: { address: number; number: number; refused: boolean }[] = [];
+        for (const { ends, address, refused } of steps) {
+          const at = pending.findLastIndex((entry) => entry.address === address);
+          expect(findAllocation(table, address)).toBe(at < 0 ? -1 : pending[at].number);
+          if (!ends) {
+            pending.push({ address, number: addAllocation(table, address, refused), refused });
+          } else if (at >= 0) {
+            endAllocation(table, pending[at].number);
+            expect(findReleased(table, address)).toBe(pending[at].number);
+            pending.splice(at, 1);
+          }
+          const live = pending.filter((entry) => !entry.refused).map(({ number }) => number);
+          expect(table.live).toBe(live.length);
+          expect(liveNumbers(table)).toEqual(live.sort((a, b) => a - b));
+        }
+        // Six slots remember a release each.
+        expect(table.length).toBeLessThanOrEqual(steps.length);
+      }),
+    );
+  });
+});
