@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // No test is about time: this is for slow machines, and for traces of a hundred thousand rows.
+    testTimeout: 120_000,
     globalSetup: ['test/support/build.ts'],
   },
 });

@@ -5,6 +5,8 @@ import type { Session } from '../replay/session.js';
 /** What one device did to its pool. */
 export interface DeviceUsage {
   name: string;
+  /** Bytes of the largest map that the release promises it (swiotlb_max_mapping_size()). */
+  maxMappingSize: number;
   maps: number;
   unmaps: number;
   failed: number;
@@ -33,6 +35,7 @@ export function watchUsage(session: Session): UsageWatch {
     if (known !== undefined) return known;
     const usage: DeviceUsage = {
       name: outcome.device.name,
+      maxMappingSize: session.options.release.maxMappingSize(outcome.device.minAlignMask),
       maps: 0,
       unmaps: 0,
       failed: 0,

@@ -109,8 +109,8 @@ export function createDeviceTable(
       const pools = allocators.map(({ pool }) => pool);
       const resolved = resolveDevice(info.devices[number], pools, options.devices);
       const allocator = allocators[pools.findIndex(({ name }) => name === resolved.pool)];
-      const { name, minAlignMask, segBoundaryMask } = resolved;
-      const device = createDevice(name, minAlignMask, segBoundaryMask, allocator);
+      const { name, minAlignMask, segBoundaryMask, dmaMask } = resolved;
+      const device = createDevice(name, minAlignMask, segBoundaryMask, dmaMask, allocator);
       const startIndex = startIndexes.get(allocator) as StartIndexInference;
       list[number] = { device, startIndex };
       return list[number];

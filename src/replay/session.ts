@@ -270,7 +270,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
         if (op === Op.map || op === Op.alloc) {
           outcome.origAddr = op === Op.map ? batch.origAddr[n] : 0;
           outcome.allocAlignMask = batch.allocAlignMask[n];
-          request.transientBase = transients.baseFor(batch, n);
+          request.transientBase = transients.baseFor(at.device, batch, n);
           replayRequest(at);
         } else if (op === Op.unmap || op === Op.free) {
           replayRelease();

@@ -36,6 +36,8 @@ export interface Device {
   minAlignMask: number;
   /** dma_get_seg_boundary(); Infinity for no boundary. */
   segBoundaryMask: number;
+  /** Physical addresses that it reaches: pages for its transient pools lie below. Infinity for all. */
+  dmaMask: number;
   allocator: Allocator;
   /** How it sees the pool that its allocator was set up with. */
   window: AddressWindow;
@@ -128,6 +130,7 @@ export function createDevice(
   name: string,
   minAlignMask: number,
   segBoundaryMask: number,
+  dmaMask: number,
   allocator: Allocator,
 ): Device {
   const window = addressWindow(allocator.pool.base, segBoundaryMask);
@@ -135,6 +138,7 @@ export function createDevice(
     name,
     minAlignMask,
     segBoundaryMask,
+    dmaMask,
     allocator,
     window,
     otherWindows: new Map(),

@@ -25,6 +25,7 @@ describe('usage per device', () => {
     expect(report.devices).toEqual([
       {
         name: 'usb',
+        maxMappingSize: 262144,
         maps: 2,
         unmaps: 0,
         failed: 0,
@@ -35,6 +36,7 @@ describe('usage per device', () => {
       },
       {
         name: 'net',
+        maxMappingSize: 262144,
         maps: 3,
         unmaps: 0,
         failed: 1,
@@ -66,8 +68,10 @@ describe('usage per device', () => {
       rows('net,map,0x5000,4096,0x80000000', 'usb,unmap,,4096,0x80000000'),
     );
     expect(report.devices).toMatchObject([
-      { name: 'net', unmaps: 0, live: 0, liveSlots: 0, peakSlots: 2 },
-      { name: 'usb', unmaps: 1, live: 0, liveSlots: 0, peakSlots: 0 },
+      { name: 'net',
+        maxMappingSize: 262144, unmaps: 0, live: 0, liveSlots: 0, peakSlots: 2 },
+      { name: 'usb',
+        maxMappingSize: 262144, unmaps: 1, live: 0, liveSlots: 0, peakSlots: 0 },
     ]);
   });
 

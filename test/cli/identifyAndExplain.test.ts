@@ -29,7 +29,7 @@ describe('identify', () => {
     expect(stdout).toMatch(/not v6\.9 +parts at line 1, 0 of 3 reproduced/);
   });
 
-  const vectors = vectorsOf('swiotlb');
+  const vectors = [...vectorsOf('swiotlb'), ...vectorsOf('swiotlb-edges')];
 
   test('names the release of every vector', () => {
     const { stdout } = swiotlbReplay(['identify', '--json', ...vectors.map(({ path }) => path)]);
@@ -37,7 +37,8 @@ describe('identify', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-    for (const [n, { version }] of vectors.entries()) expect(results[n].matches).toContain(version);
+    for (const [n, { name, version }] of vectors.entries())
+      expect(results[n].matches, name).toContain(version);
   });
 
   test('ends with 1 where no release fits, with 3 where nothing is recorded', () => {

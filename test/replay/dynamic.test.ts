@@ -33,6 +33,17 @@ describe('a transient pool', () => {
     expect(session.assumptions.map(({ message }) => message).join()).toContain('transient');
   });
 
+  test('that is invented lies where the device reaches', async () => {
+    const trace = full('0,usb,map,0x1000000,4096,,').replace(
+      'cpu,dev',
+      '#device name=usb dma_mask=0xffffffff\n  cpu,dev',
+    );
+    const { session } = await replay('v6.12', trace);
+    const [pool] = session.device(1).transientPools;
+    expect(pool.base + pool.nslabs * 2048).toBeLessThanOrEqual(2 ** 32);
+    expect(pool.base).toBeGreaterThan(0x80040000);
+  });
+
   test('is not had where the recorded kernel had no pages', async () => {
     const { report, found } = await replay('v6.12', full('0,net,map,0x1000000,4096,full,'));
     expect(found).toEqual(['pool-full@6', 'leak@5']);
