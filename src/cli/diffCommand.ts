@@ -5,15 +5,18 @@ import { areDifferent, diffReports } from '../report/diffReport.js';
 import { watchForReport } from '../report/watch.js';
 import { eachTrace } from './eachTrace.js';
 import { Exit } from './exit.js';
-import { addReplayOptions, type ReplayOptions } from './options.js';
+import {
+  addOutputOptions,
+  addReplayOptions,
+  type OutputOptions,
+  type ReplayOptions,
+} from './options.js';
 import { renderOptions } from './output.js';
 import { replayTrace, requireRelease, strictProblem } from './run.js';
 
-interface Options extends ReplayOptions {
+interface Options extends ReplayOptions, OutputOptions {
   old: string;
   new: string;
-  json?: boolean;
-  file?: string;
 }
 
 /** Differences that a result lists. */
@@ -30,30 +33,28 @@ export function diffCommand(): Command {
     .argument('<trace...>', 'trace files; - reads standard input')
     .requiredOption('--old <release>', 'the release to compare with')
     .requiredOption('--new <release>', 'the release to look at');
-  addReplayOptions(command, false)
-    .option('--json', 'one JSON object per trace and line')
-    .option('-o, --file <file>', 'write the result to a file, complete or not at all')
-    .action(async (paths: string[], options: Options) => {
-      const releases = [requireRelease(options.old), requireRelease(options.new)];
-      await eachTrace(paths, options.file, async (path, output) => {
-        const comparison = createComparison(KEPT);
-        const sides = [comparison.old, comparison.new];
-        const { runs, info, trace } = await replayTrace(
-          path,
-          options,
-          () => ({ releases, reason: undefined, elect: false }),
-          (session) => {
-            session.observers.push(...sides.splice(0, 1));
-            return watchForReport(session, { first: 0, last: 0 });
-          },
-        );
-        const [old, fresh] = runs.map(({ watch }) => watch.report(trace, info, undefined));
-        const diff = diffReports(old, fresh, comparison);
-        await output.write(
-          options.json ? diffJson(diff) : diffText(diff, renderOptions(options.file)),
-        );
-        return strictProblem(options, path, info) ?? (areDifferent(diff) ? Exit.found : Exit.ok);
-      });
+  addReplayOptions(command, false);
+  addOutputOptions(command).action(async (paths: string[], options: Options) => {
+    const releases = [requireRelease(options.old), requireRelease(options.new)];
+    await eachTrace(paths, options.file, async (path, output) => {
+      const comparison = createComparison(KEPT);
+      const sides = [comparison.old, comparison.new];
+      const { runs, info, trace } = await replayTrace(
+        path,
+        options,
+        () => ({ releases, reason: undefined, elect: false }),
+        (session) => {
+          session.observers.push(...sides.splice(0, 1));
+          return watchForReport(session, { first: 0, last: 0 });
+        },
+      );
+      const [old, fresh] = runs.map(({ watch }) => watch.report(trace, info, undefined));
+      const diff = diffReports(old, fresh, comparison);
+      await output.write(
+        options.json ? diffJson(diff) : diffText(diff, renderOptions(options.file)),
+      );
+      return strictProblem(options, path, info) ?? (areDifferent(diff) ? Exit.found : Exit.ok);
     });
+  });
   return command;
 }

@@ -5,13 +5,15 @@ import { followsTag, tagsOf } from '../kernel/tags.js';
 import { harmless, harmlessJson } from '../render/harmless.js';
 import { eachTrace } from './eachTrace.js';
 import { Exit } from './exit.js';
-import { addReplayOptions, type ReplayOptions } from './options.js';
+import {
+  addOutputOptions,
+  addReplayOptions,
+  type OutputOptions,
+  type ReplayOptions,
+} from './options.js';
 import { type Replayed, replayTrace, strictProblem } from './run.js';
 
-interface Options extends ReplayOptions {
-  json?: boolean;
-  file?: string;
-}
+type Options = ReplayOptions & OutputOptions;
 
 /** What `identify --json` prints: `swiotlb-replay/identify@1`. */
 interface IdentifyResult {
@@ -31,26 +33,24 @@ export function identifyCommand(): Command {
         'others, the line where they first part. Exit status 1 where none does, 3 where nothing is recorded.',
     )
     .argument('<trace...>', 'trace files; - reads standard input');
-  addReplayOptions(command, false)
-    .option('--json', 'one JSON object per trace and line')
-    .option('-o, --file <file>', 'write the result to a file, complete or not at all')
-    .action((paths: string[], options: Options) =>
-      eachTrace(paths, options.file, async (path, output) => {
-        const replayed = await replayTrace(
-          path,
-          options,
-          () => ({ releases: [...RELEASES], reason: undefined, elect: false }),
-          (session) => {
-            const watch = watchMismatches(1);
-            session.observers.push(watch);
-            return watch;
-          },
-        );
-        const result = identify(path, replayed);
-        await output.write(options.json ? `${harmlessJson(result)}\n` : identifyText(result));
-        return strictProblem(options, path, replayed.info) ?? status(result);
-      }),
-    );
+  addReplayOptions(command, false);
+  addOutputOptions(command).action((paths: string[], options: Options) =>
+    eachTrace(paths, options.file, async (path, output) => {
+      const replayed = await replayTrace(
+        path,
+        options,
+        () => ({ releases: [...RELEASES], reason: undefined, elect: false }),
+        (session) => {
+          const watch = watchMismatches(1);
+          session.observers.push(watch);
+          return watch;
+        },
+      );
+      const result = identify(path, replayed);
+      await output.write(options.json ? `${harmlessJson(result)}\n` : identifyText(result));
+      return strictProblem(options, path, replayed.info) ?? status(result);
+    }),
+  );
   return command;
 }
 

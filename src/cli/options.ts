@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { ADDRESS_LIMIT, MAX_NSLABS, parseMask } from '../events/numbers.js';
+import { ADDRESS_LIMIT, isSegBoundary, MAX_NSLABS, parseMask } from '../events/numbers.js';
 import type { TraceFormat } from '../formats/format.js';
 import { FORMATS } from '../formats/table.js';
 import { PAGE_SIZES } from '../kernel/constants.js';
@@ -18,6 +18,19 @@ export interface ReplayOptions {
   search?: string;
   inputFormat?: TraceFormat;
   strict?: boolean;
+}
+
+/** Options of commands that print one result per trace. */
+export interface OutputOptions {
+  json?: boolean;
+  file?: string;
+}
+
+/** Adds the options of commands that print one result per trace. */
+export function addOutputOptions(command: Command): Command {
+  return command
+    .option('--json', 'one JSON object per trace and line')
+    .option('-o, --file <file>', 'write the result to a file, complete or not at all');
 }
 
 /** Adds the options that replaying commands share. */
@@ -121,10 +134,7 @@ function maskOf(text: string): number {
 
 function boundaryOf(text: string): number {
   const mask = maskOf(text);
-  if (
-    mask !== Number.POSITIVE_INFINITY &&
-    !(mask >= 0x7ff && Number.isInteger(Math.log2(mask + 1)))
-  ) {
+  if (!isSegBoundary(mask)) {
     throw new InvalidArgumentError(`"${text}" is not a power of two less one, from 0x7ff up.`);
   }
   return mask;

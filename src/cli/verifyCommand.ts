@@ -4,13 +4,15 @@ import { type MismatchWatch, watchMismatches } from '../analysis/mismatches.js';
 import { harmless, harmlessJson } from '../render/harmless.js';
 import { eachTrace } from './eachTrace.js';
 import { Exit } from './exit.js';
-import { addReplayOptions, type ReplayOptions } from './options.js';
+import {
+  addOutputOptions,
+  addReplayOptions,
+  type OutputOptions,
+  type ReplayOptions,
+} from './options.js';
 import { chooseReleases, type Replayed, replayTrace, strictProblem } from './run.js';
 
-interface Options extends ReplayOptions {
-  json?: boolean;
-  file?: string;
-}
+type Options = ReplayOptions & OutputOptions;
 
 /** Mismatches that a result lists. */
 const KEPT = 20;
@@ -27,28 +29,24 @@ export function verifyCommand(): Command {
         'Exit status 1 and the first differences where they part; 3 where nothing is recorded.',
     )
     .argument('<trace...>', 'trace files; - reads standard input');
-  addReplayOptions(command)
-    .option('--json', 'one JSON object per trace and line')
-    .option('-o, --file <file>', 'write the result to a file, complete or not at all')
-    .action((paths: string[], options: Options) =>
-      eachTrace(paths, options.file, async (path, output) => {
-        const replayed = await replayTrace(
-          path,
-          options,
-          (info) => chooseReleases(options.kernel, info),
-          (session) => {
-            const watch = watchMismatches(KEPT);
-            session.observers.push(watch);
-            return watch;
-          },
-        );
-        const result = verifyResult(path, replayed);
-        await output.write(
-          options.json ? `${harmlessJson(result)}\n` : verifyText(result, replayed),
-        );
-        return strictProblem(options, path, replayed.info) ?? status(result);
-      }),
-    );
+  addReplayOptions(command);
+  addOutputOptions(command).action((paths: string[], options: Options) =>
+    eachTrace(paths, options.file, async (path, output) => {
+      const replayed = await replayTrace(
+        path,
+        options,
+        (info) => chooseReleases(options.kernel, info),
+        (session) => {
+          const watch = watchMismatches(KEPT);
+          session.observers.push(watch);
+          return watch;
+        },
+      );
+      const result = verifyResult(path, replayed);
+      await output.write(options.json ? `${harmlessJson(result)}\n` : verifyText(result, replayed));
+      return strictProblem(options, path, replayed.info) ?? status(result);
+    }),
+  );
   return command;
 }
 

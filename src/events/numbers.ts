@@ -57,6 +57,13 @@ export function parseMask(text: string): number {
   return isLowOnes && value < 2n ** 64n ? Number.POSITIVE_INFINITY : Number.NaN;
 }
 
+/** Whether a mask can be a seg_boundary_mask: low ones from a slot up, or Infinity for none. */
+export function isSegBoundary(mask: number): boolean {
+  return (
+    mask === Number.POSITIVE_INFINITY || (mask >= 0x7ff && Number.isInteger(Math.log2(mask + 1)))
+  );
+}
+
 /** Lower-case hex with `0x`, as reports print addresses and masks. */
 export function hex(value: number): string {
   return `0x${value.toString(16)}`;

@@ -1,5 +1,5 @@
 import { type DeviceNames, deviceNumberOf } from '../events/names.js';
-import { ADDRESS_LIMIT, MAX_NSLABS, parseMask } from '../events/numbers.js';
+import { ADDRESS_LIMIT, isSegBoundary, MAX_NSLABS, parseMask } from '../events/numbers.js';
 import { type Expectation, logProblem, type TraceInfo } from '../events/trace.js';
 import { PAGE_SIZES } from '../kernel/constants.js';
 
@@ -49,13 +49,6 @@ function flagOf(values: ReadonlyMap<string, string>, key: string): boolean {
   const text = values.get(key) || '0';
   if (text !== '0' && text !== '1') throw new BadValue(`${key}=${text} is neither 0 nor 1`);
   return text === '1';
-}
-
-/** Whether a number can be a segment boundary: a power of two less one, from a slot up. */
-function isBoundary(mask: number): boolean {
-  return (
-    mask === Number.POSITIVE_INFINITY || (mask >= 0x7ff && Number.isInteger(Math.log2(mask + 1)))
-  );
 }
 
 /** A reader that fills `info`. Directives it does not know are problems: they may change the verdict. */
@@ -125,7 +118,7 @@ export function createDirectiveReader(info: TraceInfo, names: DeviceNames): Dire
     const boundary = values.get('seg_boundary_mask');
     if (boundary) {
       const mask = maskOf('seg_boundary_mask', boundary);
-      if (!isBoundary(mask)) {
+      if (!isSegBoundary(mask)) {
         throw new BadValue(
           `seg_boundary_mask=${boundary} is not a power of two less one, from 0x7ff up`,
         );
