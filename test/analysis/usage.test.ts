@@ -68,10 +68,8 @@ describe('usage per device', () => {
       rows('net,map,0x5000,4096,0x80000000', 'usb,unmap,,4096,0x80000000'),
     );
     expect(report.devices).toMatchObject([
-      { name: 'net',
-        maxMappingSize: 262144, unmaps: 0, live: 0, liveSlots: 0, peakSlots: 2 },
-      { name: 'usb',
-        maxMappingSize: 262144, unmaps: 1, live: 0, liveSlots: 0, peakSlots: 0 },
+      { name: 'net', maxMappingSize: 262144, unmaps: 0, live: 0, liveSlots: 0, peakSlots: 2 },
+      { name: 'usb', maxMappingSize: 262144, unmaps: 1, live: 0, liveSlots: 0, peakSlots: 0 },
     ]);
   });
 
