@@ -29,13 +29,13 @@ export function createFailureCheck(session: Session, log: FindingLog): Observer 
 
 /** The walk of v5.12 to v6.2 ends only on its start index, which steps of one slot can make it miss. */
 function endless(session: Session, outcome: Outcome): Omit<Finding, 'rule' | 'level'> {
-  const { stride, nslots } = outcome.answer.plan;
+  const { stride } = outcome.answer.plan;
   return {
     line: outcome.line,
     device: outcome.device.name,
     message:
       `${OP_NAMES[outcome.op]} of ${sizeWords(outcome.size)} never returns in ${session.options.release.name}:` +
-      ` no slot has room for ${nslots}, and with stride ${stride} the search does not come back to its start`,
+      ` no slot fits, and with stride ${stride} the search does not come back to its start`,
     address: undefined,
     related: [],
   };
