@@ -1,0 +1,56 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { PROJECT, swiotlbReplay } from '../support/cli.js';
+
+const STORIES = readdirSync(join(PROJECT, 'traces'));
+
+/** The finding that each story is told for, and the release in which it is gone. */
+const TOLD_FOR: Record<
+  string,
+  [rule: string, cause: string | undefined, fixed: string | undefined]
+> = {
+  'contradicting-masks': ['pool-full', 'unsatisfiable', 'v6.9'],
+  'double-allocation': ['double-allocated-page', undefined, 'v6.9'],
+  'endless-search': ['endless-search', undefined, 'v6.3'],
+  fragmented: ['pool-full', 'fragmented', undefined],
+  'freed-neighbour': ['double-allocated-slot', undefined, 'v6.9'],
+  'page-bits': ['page-alignment', undefined, 'v6.9'],
+  'stepped-over': ['pool-full', 'alignment', 'v6.1'],
+  'transient-odd-slot': ['pool-full', 'alignment', undefined],
+};
+
+test('every story is told for something', () => {
+  expect(STORIES).toEqual(Object.keys(TOLD_FOR));
+});
+
+describe.each(STORIES)('the story %s', (story) => {
+  const folder = join('traces', story);
+  const [rule, cause, fixed] = TOLD_FOR[story];
+  const trace = ['trace.log', 'trace.csv']
+    .map((name) => join(folder, name))
+    .find((path) => existsSync(join(PROJECT, path)));
+  const replay = (...options: string[]) =>
+    JSON.parse(swiotlbReplay([trace ?? '', '--json', ...options]).stdout);
+
+  test('has two lines on what it shows and where it comes from', () => {
+    const text = readFileSync(join(PROJECT, folder, 'README.md'), 'utf8');
+    expect(text.trimEnd().split('\n')).toHaveLength(2);
+  });
+
+  test('records what its kernel gives', () => {
+    expect(swiotlbReplay(['verify', '--strict', trace ?? '']).status).toBe(0);
+  });
+
+  test('shows what it is told for', () => {
+    const { summary, allocations } = replay();
+    expect(summary.findings[rule]).toBeGreaterThan(0);
+    if (cause === undefined) return;
+    const causes = allocations.map((row: { cause?: string }) => row.cause);
+    expect(causes).toContain(cause);
+  });
+
+  test.skipIf(fixed === undefined)('is another one where that is mended', () => {
+    expect(replay('--kernel', fixed ?? '').summary.findings[rule]).toBeUndefined();
+  });
+});
