@@ -1,11 +1,14 @@
 import { IO_TLB_SEGSIZE } from '../kernel/constants.js';
 
 /**
- * What the indexed search knows of a pool besides the free-run list, and may know too little of but
- * never too much: for each segment an upper bound of the list's counters in it. Searches tighten
- * bounds that turn out too high, releases raise them. Not part of the kernel's state.
+ * What the indexed search keeps of a pool besides the free-run list: which slots are free, and for
+ * each segment an upper bound of the list's counters in it. Both may promise too much, never too
+ * little. Searches tighten bounds that turn out too high, releases raise them. Not part of the
+ * kernel's state.
  */
 export interface FreeIndex {
+  /** A bit per slot, set if its counter is not 0; empty before the first search. */
+  free: Int32Array;
   /** The residue classes that have been searched so far, in no order. */
   classes: ClassBounds[];
   /** The same, at `period + residue`. */
@@ -21,21 +24,26 @@ export interface ClassBounds {
   period: number;
   /** Counted in slots of the pool, from 0 to period - 1. */
   residue: number;
+  /** The class's slots in a word of `free`. */
+  slotBits: number;
   /** Leaves of the tree, a power of two; leaf s belongs to segment s, those too many hold 0. */
   leaves: number;
   /** A max tree: root at 1, children of i at 2i and 2i + 1. A 255 stands for 255 and more. */
   bounds: Uint8ClampedArray;
 }
 
-/** Classes of longer periods are searched in the class of this one that holds them; one per slot of a 64 KiB page. */
-export const MAX_PERIOD = 32;
+/** log2 of the slots in a word of `free`. */
+export const WORD_SHIFT = 5;
+
+/** Aligned slots further apart are searched in the class of this period that holds them. */
+export const MAX_PERIOD = 1 << WORD_SHIFT;
 
 /** log2 of the slots in a segment. */
 export const SEGMENT_SHIFT = Math.log2(IO_TLB_SEGSIZE);
 
-/** An index that knows of no class yet. */
+/** An index that knows of no class yet, and so has nothing to keep up. */
 export function createFreeIndex(): FreeIndex {
-  return { classes: [], byKey: new Array(2 * MAX_PERIOD).fill(undefined) };
+  return { free: new Int32Array(0), classes: [], byKey: new Array(2 * MAX_PERIOD).fill(undefined) };
 }
 
 /** The bounds of a class, counted from a free-run list the first time that they are asked for. */
@@ -48,12 +56,22 @@ export function boundsOf(
   return index.byKey[period + residue] ?? addClass(index, period, residue, list);
 }
 
+/** Counts which slots are free. */
+function freeBits(list: Uint16Array): Int32Array {
+  const free = new Int32Array(Math.ceil(list.length / MAX_PERIOD));
+  for (let slot = 0; slot < list.length; slot++) {
+    if (list[slot] !== 0) free[slot >>> WORD_SHIFT] |= 1 << slot;
+  }
+  return free;
+}
+
 function addClass(
   index: FreeIndex,
   period: number,
   residue: number,
   list: Uint16Array,
 ): ClassBounds {
+  if (index.classes.length === 0) index.free = freeBits(list);
   const segments = Math.ceil(list.length / IO_TLB_SEGSIZE);
   let leaves = 1;
   while (leaves < segments) leaves *= 2;
@@ -65,7 +83,9 @@ function addClass(
   for (let node = leaves - 1; node > 0; node--) {
     bounds[node] = Math.max(bounds[2 * node], bounds[2 * node + 1]);
   }
-  const added = { period, residue, leaves, bounds };
+  let slotBits = 0;
+  for (let bit = residue; bit < MAX_PERIOD; bit += period) slotBits |= 1 << bit;
+  const added = { period, residue, slotBits, leaves, bounds };
   index.classes.push(added);
   index.byKey[period + residue] = added;
   return added;
@@ -110,10 +130,51 @@ function raiseLeaf(tree: ClassBounds, segment: number, bound: number): void {
 }
 
 /**
+ * Slots have been taken.
+ * @param before length of the free run that is left in front of them
+ */
+export function indexTaken(index: FreeIndex, slot: number, nslots: number, before: number): void {
+  if (index.classes.length === 0) return;
+  changeBits(index.free, slot, slot + nslots, false);
+  // The counters in front become less; only where a release had damaged them they may become more.
+  if (before > 0) raiseBounds(index, slot - before, slot, before);
+}
+
+/**
+ * Slots have been released.
+ * @param before length of the free run in front of them
+ * @param count the counter that the first of them got; each further one has one less
+ */
+export function indexReleased(
+  index: FreeIndex,
+  slot: number,
+  nslots: number,
+  before: number,
+  count: number,
+): void {
+  if (index.classes.length === 0) return;
+  changeBits(index.free, slot, slot + nslots, true);
+  raiseBounds(index, slot - before, slot + nslots, before + count);
+}
+
+/** Sets or clears the bits from `from` up to before `end`, which may lie beyond the pool. */
+function changeBits(free: Int32Array, from: number, end: number, isFree: boolean): void {
+  const last = Math.min(end, free.length << WORD_SHIFT);
+  for (let at = from; at < last; ) {
+    const word = at >>> WORD_SHIFT;
+    const wordEnd = Math.min((word + 1) << WORD_SHIFT, last);
+    const bits = (-1 >>> (MAX_PERIOD - (wordEnd - at))) << at;
+    if (isFree) free[word] |= bits;
+    else free[word] &= ~bits;
+    at = wordEnd;
+  }
+}
+
+/**
  * The counters from slot `from` up to before `end` have been written: `count` at `from`, and one less
  * at each slot after it. Raises bounds that they exceed.
  */
-export function raiseBounds(index: FreeIndex, from: number, end: number, count: number): void {
+function raiseBounds(index: FreeIndex, from: number, end: number, count: number): void {
   const { classes } = index;
   const segment = from >>> SEGMENT_SHIFT;
   if (end > (segment + 1) << SEGMENT_SHIFT) {

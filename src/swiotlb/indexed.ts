@@ -7,6 +7,7 @@ import {
   nextSegment,
   SEGMENT_SHIFT,
   tighten,
+  WORD_SHIFT,
 } from './freeIndex.js';
 import type { Pool } from './pool.js';
 import { ENDLESS, NOT_FOUND, type Searcher, type SearchTally, searchLinear } from './search.js';
@@ -159,7 +160,7 @@ function scan(
 
 /**
  * The first slot that fits among `first` and those at multiples of the walk's distance behind it,
- * below `limit`; -1 if there is none. The hot loop of the search, so it is one function.
+ * below `limit`; -1 if there is none.
  */
 function seek(
   pool: Pool,
@@ -169,30 +170,74 @@ function seek(
   first: number,
   limit: number,
 ): number {
-  const { list, nslabs } = pool;
-  const { nslots } = plan;
   const { distance } = walk;
-  const least = Math.min(nslots, 255);
+  const { period, residue } = tree;
+  const least = Math.min(plan.nslots, 255);
   let slot = first;
   while (slot < limit) {
     const segment = nextSegment(tree, slot >>> SEGMENT_SHIFT, least);
     if (segment < 0) return -1;
     const segmentStart = segment << SEGMENT_SHIFT;
-    const segmentEnd = Math.min(segmentStart + IO_TLB_SEGSIZE, nslabs);
-    if (slot < segmentStart) {
-      const over = (segmentStart - slot) % distance;
-      slot = over === 0 ? segmentStart : segmentStart + distance - over;
-    }
-    const sawAll = slot - segmentStart < tree.period && distance === tree.period;
+    const segmentEnd = Math.min(segmentStart + IO_TLB_SEGSIZE, pool.nslabs);
     const end = Math.min(segmentEnd, limit);
-    let longest = 0;
-    while (slot < end) {
-      const run = list[slot];
-      if (run >= nslots && !spansBoundary(window, slot, nslots)) return slot;
-      if (run > longest) longest = run;
-      slot += distance;
+    if (distance !== period) {
+      if (slot < segmentStart) slot = stepOver(slot, segmentStart, distance);
+      for (; slot < end; slot += distance) if (fits(pool, plan, window, slot)) return slot;
+      continue;
     }
-    if (sawAll && end === segmentEnd) tighten(tree, segment, longest);
+    const from = Math.max(slot, segmentStart + residue);
+    const found = seekFree(pool, plan, window, tree, from, end);
+    if (found >= 0) return found;
+    if (from === segmentStart + residue && end === segmentEnd) tighten(tree, segment, ~found);
+    slot = segmentStart + IO_TLB_SEGSIZE + residue;
   }
   return -1;
+}
+
+/** The first slot from `to` on that steps of `distance` from `slot` lead to. */
+function stepOver(slot: number, to: number, distance: number): number {
+  const over = (to - slot) % distance;
+  return over === 0 ? to : to + distance - over;
+}
+
+/** The kernel's tests of an aligned slot. */
+function fits(pool: Pool, plan: SearchPlan, window: AddressWindow, slot: number): boolean {
+  return pool.list[slot] >= plan.nslots && !spansBoundary(window, slot, plan.nslots);
+}
+
+/**
+ * The first slot that fits among those of a class from `from` up to before `end`, all in one segment.
+ * The hot loop of the search, from free run to free run: inside a run that is too short counters only
+ * become less, even where a release has damaged them.
+ * @returns the complement of the largest counter seen if no slot fits
+ */
+function seekFree(
+  pool: Pool,
+  plan: SearchPlan,
+  window: AddressWindow,
+  tree: ClassBounds,
+  from: number,
+  end: number,
+): number {
+  const { list } = pool;
+  const { free } = pool.freeIndex;
+  const { slotBits } = tree;
+  const { nslots } = plan;
+  let longest = 0;
+  let slot = from;
+  while (slot < end) {
+    const bits = (free[slot >>> WORD_SHIFT] & slotBits) >> slot;
+    if (bits === 0) {
+      slot = ((slot >>> WORD_SHIFT) + 1) << WORD_SHIFT;
+      continue;
+    }
+    slot += 31 - Math.clz32(bits & -bits);
+    if (slot >= end) break;
+    const run = list[slot];
+    if (run > longest) longest = run;
+    if (run < nslots) slot += Math.max(run, 1);
+    else if (spansBoundary(window, slot, nslots)) slot++;
+    else return slot;
+  }
+  return ~longest;
 }

@@ -1,5 +1,5 @@
 import { IO_TLB_SEGSIZE, IO_TLB_SHIFT, slotsOf } from '../kernel/constants.js';
-import { createFreeIndex, type FreeIndex, raiseBounds } from './freeIndex.js';
+import { createFreeIndex, type FreeIndex, indexReleased, indexTaken } from './freeIndex.js';
 import { addRun, createFreeRuns, type FreeRuns, recountRuns, removeRun } from './freeRuns.js';
 
 /** Where a pool lies and how it is cut. */
@@ -111,8 +111,7 @@ export function takeSlots(
     stored[slot + i] = storedSize - (i << IO_TLB_SHIFT);
   }
   const before = countRunBelow(list, slot - 1, 0);
-  // The repair lowers counters; only where a release had damaged them it can raise some.
-  if (before > 0) raiseBounds(pool.freeIndex, slot - before, slot, before);
+  indexTaken(pool.freeIndex, slot, nslots, before);
   removeRun(pool.freeRuns, before + runFromHere);
   addRun(pool.freeRuns, before);
   // Without clampsTail slots beyond the pool's end may have been taken.
@@ -155,7 +154,7 @@ export function releaseSlots(
     padSlots[i] = 0;
   }
   const before = countRunBelow(list, slot - 1, count);
-  raiseBounds(pool.freeIndex, slot - before, end, before + count);
+  indexReleased(pool.freeIndex, slot, nslots, before, count);
   pool.areaUsed[Math.floor(slot / pool.areaNslabs)] -= nslots;
   if (wasFree) pool.freeRuns.stale = true;
   if (nslots > 0 && !wasFree) {

@@ -8,4 +8,4 @@ export const SEARCHERS: Readonly<Record<string, Searcher>> = {
 };
 
 /** The searcher that is used when none is named. */
-export const DEFAULT_SEARCH = 'linear';
+export const DEFAULT_SEARCH = 'indexed';

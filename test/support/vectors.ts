@@ -43,8 +43,15 @@ export interface VectorResult {
   differences: string[];
 }
 
-/** Replays a vector in a release. */
-export async function replayVector(path: string, release: Release): Promise<VectorResult> {
+/**
+ * Replays a vector in a release.
+ * @param search a name in SEARCHERS; the default where missing
+ */
+export async function replayVector(
+  path: string,
+  release: Release,
+  search?: string,
+): Promise<VectorResult> {
   const info = emptyTraceInfo();
   const source = await openSource(path);
   const mismatches = watchMismatches(3);
@@ -56,6 +63,7 @@ export async function replayVector(path: string, release: Release): Promise<Vect
         pageSize: info.pageSize ?? 4096,
         pools: [],
         devices: [],
+        ...(search === undefined ? {} : { search }),
       });
       if (session.observers.length === 0) session.observers.push(mismatches);
       session.run(batch);
