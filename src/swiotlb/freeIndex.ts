@@ -13,6 +13,11 @@ export interface FreeIndex {
   classes: ClassBounds[];
   /** The same, at `period + residue`. */
   byKey: (ClassBounds | undefined)[];
+  /**
+   * Whether a release ever ran over a segment's end: the counters behind it do not lead up to free
+   * slots that follow, and the repair after a later map may raise them.
+   */
+  damaged: boolean;
 }
 
 /**
@@ -39,11 +44,16 @@ export const WORD_SHIFT = 5;
 export const MAX_PERIOD = 1 << WORD_SHIFT;
 
 /** log2 of the slots in a segment. */
-export const SEGMENT_SHIFT = Math.log2(IO_TLB_SEGSIZE);
+export const SEGMENT_SHIFT = 31 - Math.clz32(IO_TLB_SEGSIZE);
 
 /** An index that knows of no class yet, and so has nothing to keep up. */
 export function createFreeIndex(): FreeIndex {
-  return { free: new Int32Array(0), classes: [], byKey: new Array(2 * MAX_PERIOD).fill(undefined) };
+  return {
+    free: new Int32Array(0),
+    classes: [],
+    byKey: new Array(2 * MAX_PERIOD).fill(undefined),
+    damaged: false,
+  };
 }
 
 /** The bounds of a class, counted from a free-run list the first time that they are asked for. */
@@ -136,8 +146,8 @@ function raiseLeaf(tree: ClassBounds, segment: number, bound: number): void {
 export function indexTaken(index: FreeIndex, slot: number, nslots: number, before: number): void {
   if (index.classes.length === 0) return;
   changeBits(index.free, slot, slot + nslots, false);
-  // The counters in front become less; only where a release had damaged them they may become more.
-  if (before > 0) raiseBounds(index, slot - before, slot, before);
+  // The counters in front become less, and their bounds can stay.
+  if (index.damaged) raiseBounds(index, slot - before, before);
 }
 
 /**
@@ -152,9 +162,13 @@ export function indexReleased(
   before: number,
   count: number,
 ): void {
+  const end = slot + nslots;
+  const overruns = end > (slot | (IO_TLB_SEGSIZE - 1)) + 1;
+  if (overruns) index.damaged = true;
   if (index.classes.length === 0) return;
-  changeBits(index.free, slot, slot + nslots, true);
-  raiseBounds(index, slot - before, slot + nslots, before + count);
+  changeBits(index.free, slot, end, true);
+  if (overruns) raiseAll(index, slot, end, before + count);
+  else raiseBounds(index, slot - before, before + count);
 }
 
 /** Sets or clears the bits from `from` up to before `end`, which may lie beyond the pool. */
@@ -171,25 +185,20 @@ function changeBits(free: Int32Array, from: number, end: number, isFree: boolean
 }
 
 /**
- * The counters from slot `from` up to before `end` have been written: `count` at `from`, and one less
- * at each slot after it. Raises bounds that they exceed.
+ * A free run begins at a slot, with this counter. Raises the bounds of its segment that its counters
+ * exceed: nearly none, as bounds stay when slots are taken.
  */
-function raiseBounds(index: FreeIndex, from: number, end: number, count: number): void {
+function raiseBounds(index: FreeIndex, slot: number, count: number): void {
   const { classes } = index;
-  const segment = from >>> SEGMENT_SHIFT;
-  if (end > (segment + 1) << SEGMENT_SHIFT) {
-    raiseAll(index, from, end, count);
-    return;
-  }
+  const segment = slot >>> SEGMENT_SHIFT;
   for (let i = 0; i < classes.length; i++) {
     const tree = classes[i];
-    const best = count - ((tree.residue - from) & (tree.period - 1));
-    // Nearly always the bound is high enough, as it was before these slots were taken.
+    const best = count - ((tree.residue - slot) & (tree.period - 1));
     if (tree.bounds[tree.leaves + segment] < best) raiseLeaf(tree, segment, best);
   }
 }
 
-/** A release that ran over a segment's end, from a counter that was damaged or a size that was wrong. */
+/** A release ran over a segment's end, by a damaged counter or a wrong size: no counter exceeds `count`. */
 function raiseAll(index: FreeIndex, from: number, end: number, count: number): void {
   for (const tree of index.classes) {
     const last = Math.min((end - 1) >>> SEGMENT_SHIFT, tree.leaves - 1);

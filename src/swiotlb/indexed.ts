@@ -146,6 +146,11 @@ function scan(
     tally.examined += limit - from;
     return ~limit;
   }
+  if (fits(pool, plan, window, first)) {
+    // As often as not in a pool with room: no need to ask the index.
+    tally.examined += first - from + 1;
+    return first;
+  }
   const tree = boundsOf(pool.freeIndex, classPeriod, first & (classPeriod - 1), pool.list);
   const found = seek(pool, plan, window, tree, first, limit);
   const last = found >= 0 ? found : limit - 1 - ((limit - 1 - first) % distance);

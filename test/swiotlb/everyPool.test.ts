@@ -124,7 +124,7 @@ describe('both searchers agree', () => {
   test('where the start index lies beyond the area, or the area has no slot', () => {
     const plans = plansOf([1, 2, 3], [1, 2]);
     expect(tryAll(8, 1, range(8), [8, 9, 20], plans)).toContain('slot');
-    expect(tryAll(3, 4, range(3), [0], plans)).toEqual(['full']);
+    expect(tryAll(3, 4, range(3), [0], plans)).toEqual(['full', 'slot']);
   });
 
   test('where segments and the pool end', () => {

@@ -170,8 +170,11 @@ describe('the indexed search', () => {
     );
   }, 60_000);
 
-  test('has an index only where it has searched', () => {
+  test('has an index only where it needed one', () => {
     const twins = createTwins({ name: 'pool', base: 0, nslabs: 256, areas: 1 }, true);
+    mapTwins(twins, SMALL);
+    expect(twins.indexed.freeIndex.classes).toEqual([]);
+    for (const { areaIndex } of [twins.linear, twins.indexed]) areaIndex[0] = 0;
     mapTwins(twins, SMALL);
     expect(twins.linear.freeIndex.classes).toEqual([]);
     expect(twins.linear.freeIndex.free).toHaveLength(0);
