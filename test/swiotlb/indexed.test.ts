@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { emptyPlan } from '../../src/kernel/plan.js';
 import { RELEASES } from '../../src/kernel/releases.js';
+import { searchIndexed } from '../../src/swiotlb/indexed.js';
+import { createPool, releaseSlots, takeSlots } from '../../src/swiotlb/pool.js';
+import { NOT_FOUND, type Searcher, searchLinear } from '../../src/swiotlb/search.js';
+import { addressWindow } from '../../src/swiotlb/window.js';
 import { createTwins, mapTwins, type Request, type Twins, unmapTwins } from './twins.js';
 
 /** Low ones, none, and some with gaps or with bits beyond any pool. */
@@ -169,6 +174,26 @@ describe('the indexed search', () => {
       { numRuns: 500 },
     );
   }, 60_000);
+
+  test('knows of damage that is older than the index', () => {
+    const pool = createPool({ name: 'pool', base: 0, nslabs: 384, areas: 1 }, true);
+    const window = addressWindow(0, Number.POSITIVE_INFINITY);
+    const plan = { ...emptyPlan(), nslots: 5, stride: 32, matchMask: 31 << 11 };
+    const search = (searcher: Searcher): number => {
+      pool.areaIndex[0] = 0;
+      return searcher(pool, 0, plan, window, { examined: 0 });
+    };
+    takeSlots(pool, 0, 0, 128, 128 * 2048);
+    takeSlots(pool, 0, 140, 116, 116 * 2048);
+    takeSlots(pool, 0, 256, 128, 128 * 2048);
+    // A caller of v5.12 names two slots too many: the counters of 128 and 129 end there, 2 and 1.
+    releaseSlots(pool, 0, 0, 130 * 2048, { slot: 0, nslots: 0 });
+    takeSlots(pool, 0, 0, 128, 128 * 2048);
+    expect([search(searchLinear), search(searchIndexed)]).toEqual([NOT_FOUND, NOT_FOUND]);
+    // The repair makes them 11 and 10.
+    takeSlots(pool, 0, 139, 1, 2048);
+    expect([search(searchLinear), search(searchIndexed)]).toEqual([128, 128]);
+  });
 
   test('has an index only where it needed one', () => {
     const twins = createTwins({ name: 'pool', base: 0, nslabs: 256, areas: 1 }, true);
