@@ -3,8 +3,11 @@
 /** Addresses from here on are no physical addresses (a 64-bit kernel has at most 52 bits of them). */
 export const ADDRESS_LIMIT = 2 ** 52;
 
-/** Slots of the largest pool: slot numbers of 31 bits address it with room to spare. */
-export const MAX_NSLABS = 2 ** 28;
+/**
+ * Slots of the largest pool that is believed, 32 GiB: no kernel sets up as much, and a number in a
+ * hostile line must not make the replay take the machine's memory.
+ */
+export const MAX_NSLABS = 2 ** 24;
 
 /**
  * Reads a whole field as a number. A hot loop over bytes: no string is made.

@@ -1,6 +1,6 @@
 import { BIDIRECTIONAL, type EventBatch, Flag, isFull, Op, Recorded } from '../events/batch.js';
 import { createDeviceNames, deviceNumber, MAX_NAME_BYTES } from '../events/names.js';
-import { ADDRESS_LIMIT, hex, parseDecimal, parseHex } from '../events/numbers.js';
+import { ADDRESS_LIMIT, hex, MAX_NSLABS, parseDecimal, parseHex } from '../events/numbers.js';
 import { logProblem } from '../events/trace.js';
 import { IO_TLB_SIZE } from '../kernel/constants.js';
 import { createMaskInference } from './devDbgMasks.js';
@@ -208,7 +208,8 @@ function impossibleField(fields: Fields): string | undefined {
   if (!(allocSize > 0 && allocSize < ADDRESS_LIMIT))
     return 'alloc_size is not a size of 1 byte or more';
   if (!(alignMask <= 0xffff_ffff)) return 'iotlb_align_mask is not a 32-bit mask';
-  if (!(nslabs > 0 && nslabs < 2 ** 30)) return 'the number of slots in the pool is out of range';
+  if (!(nslabs > 0 && nslabs <= MAX_NSLABS))
+    return `the pool does not have 1 to ${MAX_NSLABS} slots`;
   if (!(firstSlot < endSlot)) return 'the slot range is empty or not a number';
   if (!(endSlot <= nslabs)) return `slot ${endSlot - 1} is beyond the pool's ${nslabs} slots`;
   if (!(tlbAddr < ADDRESS_LIMIT)) return 'the address is not a physical address (below 2^52)';

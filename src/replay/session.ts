@@ -46,9 +46,6 @@ export interface Totals {
   ignoredPools: number;
 }
 
-/** What `released` holds until something is. */
-const NOTHING_RELEASED = emptyReleased();
-
 /** One trace replayed in one release's allocator. */
 export interface Session {
   options: SessionOptions;
@@ -208,7 +205,9 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
 
   function replayRelease(): void {
     totals.unmaps++;
-    Object.assign(outcome.released, NOTHING_RELEASED);
+    outcome.released.pool = undefined;
+    outcome.released.slot = -1;
+    outcome.released.nslots = 0;
     const address = outcome.recordedAddr;
     const number = findAllocation(allocations, address);
     outcome.allocation = number;

@@ -87,6 +87,7 @@ describe('a bad line is counted and shown, and nothing else is lost', () => {
       '0x97fef800',
     ],
     ['a number out of range', LINES[2].replace('0x2000', '0x20000000000000000'), 'alloc_size'],
+    ['a pool that no machine has', LINES[2].replace('/7168', '/1073741823'), '16777216 slots'],
     ['a pool of another size', LINES[2].replace('/7168', '/7169'), 'a pool of 7169 slots'],
   ])('%s', (_, third, message) => {
     const { status, report } = replay('bad.log', [LINES[0], LINES[1], third].join('\n'));

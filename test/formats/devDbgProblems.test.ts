@@ -46,9 +46,9 @@ describe('a debug line with impossible numbers', () => {
     ['alloc_size 0x2000', 'alloc_size 0xffffffffffffffff', size],
     ['mask 0x800', 'mask 0x100000000', 'iotlb_align_mask is not a 32-bit mask'],
     ['mask 0x800', 'mask 0x-1', 'iotlb_align_mask is not a 32-bit mask'],
-    ['/7168', '/0', 'the number of slots in the pool is out of range'],
-    ['/7168', '/1073741824', 'the number of slots in the pool is out of range'],
-    ['/7168', '/many', 'the number of slots in the pool is out of range'],
+    ['/7168', '/0', 'the pool does not have 1 to 16777216 slots'],
+    ['/7168', '/16777217', 'the pool does not have 1 to 16777216 slots'],
+    ['/7168', '/many', 'the pool does not have 1 to 16777216 slots'],
     ['1645-1649', '1645-1645', range],
     ['1645-1649', '1649-1645', range],
     ['1645-1649', '-1-1649', range],
@@ -116,6 +116,6 @@ test('all bad lines are counted and the first is shown if there are no others', 
   const message = await userErrorOf(() => read(`first text\n${`${bad}\n`.repeat(12)}`));
   expect(message).toBe(
     'test.trace: no line can be replayed (12 of 13 lines look like dev-dbg).\n' +
-      `  line 2: the number of slots in the pool is out of range: ${bad}`,
+      `  line 2: the pool does not have 1 to 16777216 slots: ${bad}`,
   );
 });
