@@ -50,6 +50,17 @@ export const Flag = {
   areas: 3,
 } as const;
 
+/** How far a map may look; what the `look` column says. */
+export const Look = {
+  /** As the kernel does: area after area, pool after pool. */
+  whole: 0,
+  /**
+   * Only the area that holds the recorded address: the search was interrupted between the locks of
+   * two areas while slots were released, so that no single moment explains the whole of it.
+   */
+  lastArea: 1,
+} as const;
+
 /**
  * A batch of events in columns: one entry per event, filled by a format, emptied by the replay.
  * Addresses are below 2^53 (formats refuse larger ones), sizes are bytes, masks unsigned 32 bit.
@@ -79,6 +90,13 @@ export interface EventBatch {
   /** One of `Flag`. */
   flag: Uint8Array;
   flagValue: Float64Array;
+  /**
+   * Where the place of the event in the order is not exact: the earliest line at which a call known by
+   * its return may have taken effect, or the latest for a call known by its entry. Else the event's own line.
+   */
+  slack: Float64Array;
+  /** One of `Look`. */
+  look: Uint8Array;
 }
 
 /** Events per batch: large enough that a batch costs nothing, small enough for the cache. */
@@ -101,6 +119,8 @@ export function createBatch(capacity = BATCH_EVENTS): EventBatch {
     tlbAddr: new Float64Array(capacity),
     flag: new Uint8Array(capacity),
     flagValue: new Float64Array(capacity),
+    slack: new Float64Array(capacity),
+    look: new Uint8Array(capacity),
   };
 }
 

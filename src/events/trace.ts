@@ -14,6 +14,8 @@ export interface TraceInfo {
   assumptions: Assumption[];
   /** Lines that look like events and could not be used. */
   problems: ProblemLog;
+  /** What shows that the trace is not whole; every verdict on it is unsafe. */
+  losses: Loss[];
   /** Lines that are no events at all: other output, comments, blank lines. */
   otherLines: number;
 }
@@ -70,6 +72,15 @@ export interface Assumption {
   message: string;
 }
 
+/** Evidence that events are missing from the trace. */
+export interface Loss {
+  /** Where it shows; undefined where no line does. */
+  line: number | undefined;
+  /** How many are missing; undefined where that is not known. */
+  events: number | undefined;
+  message: string;
+}
+
 /** A line that could not be used. */
 export interface Problem {
   line: number;
@@ -101,6 +112,7 @@ export function emptyTraceInfo(): TraceInfo {
     devices: [],
     expectations: [],
     assumptions: [],
+    losses: [],
     problems: { count: 0, first: [] },
     otherLines: 0,
   };

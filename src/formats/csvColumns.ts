@@ -3,6 +3,7 @@ import {
   DIR_NAMES,
   type EventBatch,
   Flag,
+  Look,
   OP_NAMES,
   Op,
   Recorded,
@@ -197,4 +198,6 @@ export function pushRow(batch: EventBatch, line: number, row: Row): void {
   batch.tlbAddr[n] = row.tlbAddr;
   batch.flag[n] = row.flag;
   batch.flagValue[n] = row.flagValue;
+  batch.slack[n] = line;
+  batch.look[n] = Look.whole;
 }

@@ -1,4 +1,12 @@
-import { BIDIRECTIONAL, type EventBatch, Flag, isFull, Op, Recorded } from '../events/batch.js';
+import {
+  BIDIRECTIONAL,
+  type EventBatch,
+  Flag,
+  isFull,
+  Look,
+  Op,
+  Recorded,
+} from '../events/batch.js';
 import { createDeviceNames, deviceNumber, MAX_NAME_BYTES } from '../events/names.js';
 import { ADDRESS_LIMIT, hex, MAX_NSLABS, parseDecimal, parseHex } from '../events/numbers.js';
 import { logProblem } from '../events/trace.js';
@@ -115,6 +123,8 @@ function open(context: ParseContext): LineParser {
     batch.recorded[n] = Recorded.address;
     batch.tlbAddr[n] = fields.tlbAddr;
     batch.flag[n] = Flag.none;
+    batch.slack[n] = line;
+    batch.look[n] = Look.whole;
     masks.note(n, fields.alignMask);
   }
 
