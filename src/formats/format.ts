@@ -34,6 +34,13 @@ export interface LineParser {
   parse(bytes: Buffer, from: number, end: number, batch: EventBatch): number;
   /** Called before a batch is handed on: fills what only several lines together can tell. */
   settle?(batch: EventBatch): void;
+  /**
+   * Called after the last line: hands on what was held back, until the batch is full.
+   * @returns whether that was all; if not, it is called again with an empty batch
+   */
+  finish?(batch: EventBatch): boolean;
+  /** Why a trace of this format held no events, and what to do; undefined where that is plain. */
+  nothing?(): string | undefined;
   /** Lines seen so far, those before the parser included. */
   lines(): number;
 }

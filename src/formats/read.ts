@@ -81,8 +81,11 @@ export async function readTrace(
       });
     }
   }
+  if (parser?.finish) while (!parser.finish(batch)) flush();
   flush();
-  if (tally.events === 0) throw notUnderstood(source.name, info, tally, firstLine);
+  if (tally.events === 0) {
+    throw notUnderstood(source.name, info, tally, firstLine, parser?.nothing?.());
+  }
   if (source.tally.cutLines > 0) {
     info.assumptions.push({
       line: undefined,
@@ -105,6 +108,7 @@ function notUnderstood(
   info: TraceInfo,
   tally: ReadTally,
   firstLine: string,
+  why: string | undefined,
 ): UserError {
   const problem = info.problems.first[0];
   if (tally.format !== '' && problem !== undefined) {
@@ -113,6 +117,7 @@ function notUnderstood(
         `  line ${problem.line}: ${problem.message}: ${problem.text}`,
     );
   }
+  if (why !== undefined) return new UserError(`${name}: is ${tally.format}, but ${why}`);
   if (tally.format !== '') {
     return new UserError(
       `${name}: is ${tally.format}, but holds no events: there is nothing to replay`,

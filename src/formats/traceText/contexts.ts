@@ -1,0 +1,45 @@
+import type { Call } from './calls.js';
+
+/** What runs: a task, or a softirq or hardirq that interrupted it. */
+export const Level = { task: 0, softirq: 1, hardirq: 2 } as const;
+
+/** Calls in flight of one task, those of interrupts on top of it included. */
+export interface Context {
+  /** Maps and allocs, the innermost last. */
+  requests: Call[];
+  /** Unmaps and frees that have not ended, the innermost last. */
+  releases: Call[];
+  /** The line of the last event at each level; 0 before the first. */
+  lastLine: [number, number, number];
+  /** The unmap at each level that ended with nothing but the next event there would show. */
+  endless: [Call | undefined, Call | undefined, Call | undefined];
+  /** Line of a swiotlb_bounced whose map has not been seen; 0 for none. */
+  bounced: number;
+}
+
+/** The contexts of a trace. The idle task is one on each CPU. */
+export type Contexts = Map<number, Context>;
+
+/** The context in which a record was made. */
+export function contextOf(contexts: Contexts, pid: number, cpu: number): Context {
+  const key = pid === 0 ? -cpu - 1 : pid;
+  let context = contexts.get(key);
+  if (context === undefined) {
+    context = {
+      requests: [],
+      releases: [],
+      lastLine: [0, 0, 0],
+      endless: [undefined, undefined, undefined],
+      bounced: 0,
+    };
+    contexts.set(key, context);
+  }
+  return context;
+}
+
+/** The level that the hardirq/softirq column of the flags tells. */
+export function levelOf(column: number): 0 | 1 | 2 {
+  const letter = column | 0x20;
+  if (letter === 0x73) return Level.softirq;
+  return letter === 0x68 || letter === 0x7a ? Level.hardirq : Level.task;
+}

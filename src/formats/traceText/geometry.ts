@@ -1,0 +1,147 @@
+import { ADDRESS_LIMIT, hex, isSegBoundary, MAX_NSLABS } from '../../events/numbers.js';
+import type { DeviceDeclaration, PoolDeclaration, TraceInfo } from '../../events/trace.js';
+import { IO_TLB_SIZE } from '../../kernel/constants.js';
+import { Field } from './fields.js';
+
+/** Name of the pool that the kernel sets up at boot. */
+const DEFAULT_POOL = 'default';
+
+/** Pools and devices, as the fields of probes tell them. */
+export interface Geometry {
+  /** The default pool, from `base=` and `nslabs=`. */
+  seeDefaultPool(line: number, values: Float64Array): void;
+  /** The default pool's start indexes, from the first record that shows them all. */
+  seeStartIndexes(values: Float64Array): void;
+  /** The start index of an area, from the first record that shows it. */
+  seeStartIndex(base: number, area: number, index: number): void;
+  /** A restricted pool, from the device that allocates from it. */
+  seeRestrictedPool(line: number, device: number, base: number, nslabs: number): void;
+  /** Whether a pool with that base is declared. */
+  knows(base: number): boolean;
+  /** The declared pool in which an address lies. */
+  poolAt(address: number): PoolDeclaration | undefined;
+  /** Masks of a device. */
+  seeDevice(line: number, device: number, values: Float64Array): void;
+}
+
+const MASKS = [
+  ['minAlignMask', Field.min_align, 'min_align_mask'],
+  ['segBoundaryMask', Field.seg_mask, 'seg_boundary_mask'],
+  ['dmaMask', Field.dma_mask, 'dma_mask'],
+] as const;
+
+/** Declares pools and devices in `info`, next to what a boot log may have declared. */
+export function createGeometry(info: TraceInfo): Geometry {
+  const indexSeen = new Set<number>();
+  let firstIndexes: number[] | undefined;
+  const told = new Set<DeviceDeclaration>();
+
+  function isBelievable(base: number, nslabs: number): boolean {
+    const isAddress = base >= 0 && base < ADDRESS_LIMIT && base % IO_TLB_SIZE === 0;
+    return isAddress && nslabs > 0 && nslabs <= MAX_NSLABS;
+  }
+
+  function areasFrom(values: Float64Array): number {
+    if (values[Field.nareas] >= 1) return values[Field.nareas];
+    let areas = 1;
+    // Our probes print the index of every area, up to four.
+    if (values[Field.idx1] >= 0) areas = 2;
+    if (values[Field.idx3] >= 0) areas = 4;
+    return areas;
+  }
+
+  function declare(pool: Partial<PoolDeclaration> & { name: string }, line: number): void {
+    info.pools.push({
+      base: 0,
+      nslabs: 0,
+      areas: 1,
+      startIndexes: [],
+      indexKnowledge: 'default',
+      restricted: false,
+      ...pool,
+    });
+    info.assumptions.push({
+      line,
+      message: `pool ${pool.name}: base ${hex(pool.base ?? 0)}, ${pool.nslabs} slots, from the probes' fields`,
+    });
+  }
+
+  function see(base: number, area: number, index: number): void {
+    const pool = info.pools.find((candidate) => candidate.base === base);
+    if (pool === undefined || !(index >= 0) || !(area >= 0 && area < pool.areas)) return;
+    const key = base + area;
+    if (indexSeen.has(key)) return;
+    indexSeen.add(key);
+    while (pool.startIndexes.length < area) pool.startIndexes.push(0);
+    pool.startIndexes[area] = index;
+  }
+
+  return {
+    seeDefaultPool(line, values) {
+      const base = values[Field.base];
+      const nslabs = values[Field.nslabs];
+      if (!isBelievable(base, nslabs)) return;
+      const known = info.pools.find(({ restricted }) => !restricted);
+      if (known === undefined) {
+        declare({ name: DEFAULT_POOL, base, nslabs, areas: areasFrom(values) }, line);
+        return;
+      }
+      if (known.base === base && known.nslabs === nslabs) return;
+      info.assumptions.push({
+        line,
+        message:
+          `pool ${known.name}: base ${hex(base)} and ${nslabs} slots, as the trace says;` +
+          ` the boot log says ${hex(known.base)} and ${known.nslabs}`,
+      });
+      known.base = base;
+      known.nslabs = nslabs;
+    },
+
+    seeStartIndexes(values) {
+      // The pool may be known later than its indexes, which a search has moved by then.
+      firstIndexes ??= [0, 1, 2, 3].map((area) => values[Field.idx0 + 2 * area]);
+      const pool = info.pools.find(({ restricted }) => !restricted);
+      if (pool === undefined || indexSeen.has(pool.base)) return;
+      firstIndexes.forEach((index, area) => {
+        see(pool.base, area, index);
+      });
+    },
+
+    seeStartIndex: see,
+
+    seeRestrictedPool(line, device, base, nslabs) {
+      if (!isBelievable(base, nslabs)) return;
+      let pool = info.pools.find((candidate) => candidate.base === base);
+      if (pool === undefined) {
+        const name = `restricted${info.pools.length}`;
+        declare({ name, base, nslabs, restricted: true }, line);
+        pool = info.pools[info.pools.length - 1];
+      }
+      if (pool.restricted) info.devices[device].pool ??= pool.name;
+    },
+
+    knows: (base) => info.pools.some((pool) => pool.base === base),
+
+    poolAt: (address) =>
+      info.pools.find(
+        ({ base, nslabs }) => address >= base && address < base + nslabs * IO_TLB_SIZE,
+      ),
+
+    seeDevice(line, device, values) {
+      const declared = info.devices[device];
+      for (const [key, field, name] of MASKS) {
+        const mask = values[field];
+        if (Number.isNaN(mask) || declared[key] === mask) continue;
+        if (key === 'segBoundaryMask' && !isSegBoundary(mask)) continue;
+        if (declared[key] !== undefined && !told.has(declared)) {
+          told.add(declared);
+          info.assumptions.push({
+            line,
+            message: `device ${declared.name}: ${name} changes in the trace; the replay uses one value`,
+          });
+        }
+        declared[key] = mask;
+      }
+    },
+  };
+}

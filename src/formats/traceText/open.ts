@@ -1,0 +1,182 @@
+import type { EventBatch } from '../../events/batch.js';
+import { isFull } from '../../events/batch.js';
+import { createDeviceNames, deviceNumber, MAX_NAME_BYTES } from '../../events/names.js';
+import { logProblem } from '../../events/trace.js';
+import type { LineParser, ParseContext } from '../format.js';
+import { endOfText, isBlank, NEWLINE, textOf } from '../lines.js';
+import { createCallQueue } from './calls.js';
+import { type Contexts, contextOf, levelOf } from './contexts.js';
+import { DMA_EVENTS } from './dma.js';
+import { emptyFields, scanFields } from './fields.js';
+import { createGeometry } from './geometry.js';
+import { createLossLog } from './losses.js';
+import { endRelease, PROBES, UNKNOWN_REACH } from './probes.js';
+import { emptyRecord, scanRecord } from './record.js';
+import type { TraceState } from './state.js';
+import { createWordTable, wordNumber } from './words.js';
+
+const PROBE_NAMES = Object.keys(PROBES);
+const DMA_NAMES = Object.keys(DMA_EVENTS);
+const eventNames = createWordTable([...PROBE_NAMES, ...DMA_NAMES, 'swiotlb_bounced']);
+const handlers = [...Object.values(PROBES), ...Object.values(DMA_EVENTS)];
+const FIRST_DMA = PROBE_NAMES.length;
+const BOUNCED = FIRST_DMA + DMA_NAMES.length;
+
+/** Calls without a return that keep others waiting are given up after so many lines. */
+const PATIENCE = 100_000;
+
+/** `map` and `unmap` of the iommu's own events, which our probes' names hide. */
+const IOMMU = Buffer.from('IOMMU: ');
+
+const UNREADABLE_DEVICE = Buffer.from('(unreadable)');
+
+/** A parser of ftrace, trace-cmd and perf text: they differ only in what stands before the fields. */
+export function openTraceText(context: ParseContext): LineParser {
+  const { info } = context;
+  const contexts: Contexts = new Map();
+  const names = createDeviceNames(info.devices);
+  const fields = emptyFields();
+  const record = emptyRecord();
+  const queue = createCallQueue();
+  const losses = createLossLog(info);
+  let bounces = 0;
+  let hasProbes = false;
+  let nextPurge = PATIENCE;
+
+  const state: TraceState = {
+    info,
+    bytes: Buffer.alloc(0),
+    line: context.linesBefore,
+    pageSize: context.pageSize,
+    record,
+    fields,
+    names,
+    level: 0,
+    geometry: createGeometry(info),
+    queue,
+    losses,
+    showsReleaseEnd: false,
+    showsReleaseLock: false,
+    endless: [],
+    slotOfPage: new Map(),
+    grownPools: new Set(),
+    dmaOfPhys: new Map(),
+    isDmaTrace: false,
+    direct: 0,
+    device() {
+      const { devFrom, devTo } = fields;
+      if (devTo > devFrom && devTo - devFrom <= MAX_NAME_BYTES) {
+        return deviceNumber(names, state.bytes, devFrom, devTo);
+      }
+      return deviceNumber(names, UNREADABLE_DEVICE, 0, UNREADABLE_DEVICE.length);
+    },
+    problem(message) {
+      const text = textOf(state.bytes, record.bodyFrom, record.bodyTo);
+      logProblem(info.problems, state.line, message, text);
+    },
+    finish: (call) => queue.add(call),
+  };
+
+  function parseRecord(bytes: Buffer): void {
+    const event = wordNumber(eventNames, bytes, record.nameFrom, record.nameTo);
+    if (event < 0 || isIommu(bytes)) {
+      info.otherLines++;
+      return;
+    }
+    const at = contextOf(contexts, record.pid, record.cpu);
+    state.level = levelOf(record.level);
+    losses.seeTime(state.line, record.time);
+    const ended = at.endless[state.level];
+    if (ended !== undefined && record.level !== 0) {
+      at.endless[state.level] = undefined;
+      endRelease(state, ended, state.line);
+    }
+    if (event === BOUNCED) {
+      bounces++;
+      at.bounced = state.line;
+      losses.announceMap();
+    } else {
+      if (event < FIRST_DMA) hasProbes = true;
+      if (event < FIRST_DMA || !hasProbes) {
+        scanFields(bytes, record.bodyFrom, record.bodyTo, fields);
+        handlers[event](state, at);
+      } else {
+        info.otherLines++;
+      }
+    }
+    at.lastLine[state.level] = state.line;
+  }
+
+  function isIommu(bytes: Buffer): boolean {
+    const { bodyFrom } = record;
+    return bytes[bodyFrom] === IOMMU[0] && IOMMU.every((byte, i) => bytes[bodyFrom + i] === byte);
+  }
+
+  function parseOther(bytes: Buffer, from: number, end: number): void {
+    if (!isBlank(bytes, from, end)) losses.readLine(textOf(bytes, from, end), state.line);
+    info.otherLines++;
+  }
+
+  /** Ends unmaps whose end nothing shows, and gives up on calls that never return. */
+  function purge(line: number): void {
+    const { endless } = state;
+    let ended = 0;
+    while (ended < endless.length && endless[ended].line < line - UNKNOWN_REACH) {
+      endRelease(state, endless[ended], endless[ended].line + UNKNOWN_REACH);
+      ended++;
+    }
+    if (ended > 0) endless.splice(0, ended);
+    if (line < nextPurge) return;
+    nextPurge = line + PATIENCE;
+    const dropped = queue.dropOlderThan(line - PATIENCE);
+    if (dropped > 0) losses.entryWithoutReturn(line - PATIENCE, dropped);
+  }
+
+  return {
+    parse(bytes, from, end, batch) {
+      state.bytes = bytes;
+      let at = from;
+      while (at < end) {
+        if (isFull(batch)) return at;
+        state.line++;
+        const newline = bytes.indexOf(NEWLINE, at);
+        const textEnd = endOfText(bytes, at, newline);
+        if (scanRecord(bytes, at, textEnd, record)) {
+          parseRecord(bytes);
+          purge(state.line);
+          queue.drain(batch);
+        } else {
+          parseOther(bytes, at, textEnd);
+        }
+        at = newline + 1;
+      }
+      return end;
+    },
+    finish(batch: EventBatch) {
+      purge(Number.POSITIVE_INFINITY);
+      if (!queue.drain(batch)) return false;
+      losses.end();
+      return true;
+    },
+    nothing: () => whyNothing(bounces, state.direct),
+    lines: () => state.line,
+  };
+}
+
+/** Why a trace with records holds nothing to replay. */
+function whyNothing(bounces: number, direct: number): string | undefined {
+  const advice = '`swiotlb-replay capture` prints a script that records what is needed';
+  if (direct > 0) {
+    return (
+      `none of its ${direct} dma mappings lies in a known pool: give the boot log with --dmesg,` +
+      ' or the pool with --pool base=...,nslabs=...'
+    );
+  }
+  if (bounces > 0) {
+    return (
+      `its ${bounces} swiotlb_bounced records announce maps, but tell neither what address they` +
+      ` got nor when they ended: ${advice}`
+    );
+  }
+  return undefined;
+}

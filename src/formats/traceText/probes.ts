@@ -1,0 +1,305 @@
+import { BIDIRECTIONAL, Flag, Op, Recorded } from '../../events/batch.js';
+import { ADDRESS_LIMIT } from '../../events/numbers.js';
+import { IO_TLB_SIZE } from '../../kernel/constants.js';
+import { type Call, newCall } from './calls.js';
+import type { Context } from './contexts.js';
+import { Field } from './fields.js';
+import type { TraceState } from './state.js';
+
+/** Acts on one record of a probe. Its fields are in the state. */
+export type ProbeHandler = (state: TraceState, context: Context) => void;
+
+/** enum dma_data_direction in this project's numbering. */
+const DIRS = [BIDIRECTIONAL, 0, 1, BIDIRECTIONAL];
+
+/** Without a record of the end of a call, lines within which it may have taken effect. */
+export const UNKNOWN_REACH = 64;
+
+/** Lines before its return that a call without a record of its entry may have begun. */
+const LONGEST_CALL = 512;
+
+/** swiotlb_tbl_map_single() begins. */
+function map(state: TraceState, context: Context): void {
+  beginRequest(state, context, Op.map);
+}
+
+/** swiotlb_alloc() begins. */
+function alloc(state: TraceState, context: Context): void {
+  const { values } = state.fields;
+  const call = beginRequest(state, context, Op.alloc);
+  call.origAddr = Number.NaN;
+  const base = values[Field.mem_start];
+  state.geometry.seeRestrictedPool(state.line, call.device, base, values[Field.mem_nslabs]);
+}
+
+function beginRequest(state: TraceState, context: Context, op: number): Call {
+  const call = newCall(op, state.line, state.record.cpu, state.device());
+  readRequest(state, call);
+  context.requests.push(call);
+  return call;
+}
+
+function readRequest(state: TraceState, call: Call): void {
+  const { values } = state.fields;
+  call.origAddr = values[Field.orig_addr];
+  call.size = values[Field.size];
+  call.allocSize = values[Field.alloc_size];
+  call.allocAlignMask = values[Field.align_mask] || 0;
+  call.dir = DIRS[values[Field.dir]] ?? BIDIRECTIONAL;
+  state.geometry.seeDevice(state.line, call.device, values);
+  seePool(state);
+}
+
+/** The default pool and its areas' start indexes, where the probe shows them. */
+function seePool(state: TraceState): void {
+  const { values } = state.fields;
+  if (values[Field.base] >= 0) state.geometry.seeDefaultPool(state.line, values);
+  if (values[Field.idx0] >= 0) state.geometry.seeStartIndexes(values);
+}
+
+/** The lock of an area is held: this is the moment at which the call takes effect. */
+function mapLocked(state: TraceState, context: Context): void {
+  const call = innermost(context.requests);
+  if (call === undefined) return;
+  look(state, call);
+  seePool(state);
+}
+
+function look(state: TraceState, call: Call): void {
+  if (call.looks++ === 0) {
+    call.firstLook = state.line;
+    call.cpu = state.record.cpu;
+    state.queue.hold(call);
+  }
+  call.at = state.line;
+}
+
+/** swiotlb_search_pool_area() begins. */
+function search(state: TraceState, context: Context): void {
+  const { values } = state.fields;
+  const call = innermost(context.requests);
+  if (call === undefined) return;
+  call.pool = values[Field.pool];
+  call.isTransient = values[Field.transient] === 1;
+  call.area = values[Field.area];
+  if (values[Field.transient] >= 0) state.info.dynamic = true;
+  if (call.isTransient || !(call.pool < ADDRESS_LIMIT)) return;
+  if (!state.geometry.knows(call.pool)) adoptPool(state, call);
+  if (call.area === 0) state.geometry.seeStartIndex(call.pool, 0, values[Field.idx0]);
+}
+
+/** A pool that no record declared: the first is the default one, others joined before the trace began. */
+function adoptPool(state: TraceState, call: Call): void {
+  const { values } = state.fields;
+  if (state.info.pools.some(({ restricted }) => !restricted)) {
+    grown(state, call.pool, values[Field.nslabs], values[Field.nareas]);
+    return;
+  }
+  values[Field.base] = call.pool;
+  state.geometry.seeDefaultPool(state.line, values);
+}
+
+function searchLocked(state: TraceState, context: Context): void {
+  const call = innermost(context.requests);
+  if (call === undefined) return;
+  look(state, call);
+  const index = state.fields.values[Field.idx];
+  if (!call.isTransient) state.geometry.seeStartIndex(call.pool, call.area, index);
+}
+
+function searchRet(state: TraceState, context: Context): void {
+  const call = innermost(context.requests);
+  const index = state.fields.values[Field.index];
+  if (call === undefined || Number.isNaN(index)) return;
+  if (call.isTransient) {
+    call.flag = index >= 0 ? Flag.transient : Flag.transientFailed;
+    call.flagValue = call.pool;
+  }
+  if (call.op !== Op.alloc) return;
+  call.recorded = index >= 0 ? Recorded.address : Recorded.full;
+  call.tlbAddr = index >= 0 ? call.pool + index * IO_TLB_SIZE : Number.NaN;
+}
+
+function mapRet(state: TraceState, context: Context): void {
+  const call = endRequest(state, context);
+  if (call === undefined) return;
+  seePool(state);
+  readResult(call, state.fields.values[Field.ret]);
+  state.losses.seeMap(state.line);
+  finishRequest(state, call);
+}
+
+function readResult(call: Call, result: number): void {
+  if (Number.isNaN(result)) return;
+  const isAddress = result < ADDRESS_LIMIT;
+  call.recorded = isAddress ? Recorded.address : Recorded.full;
+  call.tlbAddr = isAddress ? result : Number.NaN;
+}
+
+function allocRet(state: TraceState, context: Context): void {
+  const call = endRequest(state, context);
+  if (call === undefined) return;
+  const page = state.fields.values[Field.page];
+  if (page === 0) readResult(call, Number.POSITIVE_INFINITY);
+  else if (call.recorded === Recorded.address) state.slotOfPage.set(page, call.tlbAddr);
+  finishRequest(state, call);
+}
+
+function endRequest(state: TraceState, context: Context): Call | undefined {
+  const call = context.requests.pop();
+  if (call === undefined) returnWithoutEntry(state, context);
+  return call;
+}
+
+function finishRequest(state: TraceState, call: Call): void {
+  if (call.looks === 0) {
+    call.at = state.line;
+    call.slack = call.line;
+  } else if (call.looks > 1) {
+    call.slack = call.firstLook;
+  }
+  state.finish(call);
+}
+
+/** A map known by one record at its return (an fprobe): it began after what its task did before. */
+function mapx(state: TraceState, context: Context): void {
+  const call = newCall(Op.map, state.line, state.record.cpu, state.device());
+  readRequest(state, call);
+  readResult(call, state.fields.values[Field.ret]);
+  state.losses.seeMap(state.line);
+  call.at = state.line;
+  const before = state.record.level === 0 ? 0 : context.lastLine[state.level];
+  call.slack = Math.max(before, state.line - LONGEST_CALL, 1);
+  state.finish(call);
+}
+
+/** An unmap or free begins; it takes effect now, or where a record shows its lock. */
+function unmap(state: TraceState, context: Context): void {
+  beginRelease(state, context, Op.unmap, state.fields.values[Field.tlb_addr]);
+}
+
+function beginRelease(state: TraceState, context: Context, op: number, address: number): void {
+  const { values } = state.fields;
+  const call = newCall(op, state.line, state.record.cpu, state.device());
+  call.size = values[Field.size];
+  call.allocSize = values[Field.alloc_size];
+  call.dir = DIRS[values[Field.dir]] ?? BIDIRECTIONAL;
+  call.tlbAddr = address;
+  call.recorded = Number.isNaN(address) ? Recorded.none : Recorded.address;
+  call.at = state.line;
+  state.queue.hold(call);
+  const { releases } = context;
+  while (releases.length > 0 && !releases[releases.length - 1].isOpen) releases.pop();
+  releases.push(call);
+  if (!state.showsReleaseEnd) {
+    if (state.record.level !== 0) context.endless[state.level] = call;
+    state.endless.push(call);
+  }
+}
+
+/** swiotlb_release_slots() tells the address of the free that it is called for. */
+function release(state: TraceState, context: Context): void {
+  const call = innermost(context.releases);
+  if (call === undefined || call.recorded === Recorded.address) return;
+  call.tlbAddr = state.fields.values[Field.tlb_addr];
+  if (call.tlbAddr < ADDRESS_LIMIT) call.recorded = Recorded.address;
+}
+
+function unmapLocked(state: TraceState, context: Context): void {
+  state.showsReleaseEnd = true;
+  state.showsReleaseLock = true;
+  const call = innermost(context.releases);
+  if (call === undefined || !call.isOpen) return;
+  call.at = state.line;
+  call.looks = 1;
+  endRelease(state, call, state.line);
+}
+
+function unmapRet(state: TraceState, context: Context): void {
+  state.showsReleaseEnd = true;
+  const call = context.releases.pop();
+  if (call !== undefined) endRelease(state, call, state.line);
+  else if (!state.showsReleaseLock) returnWithoutEntry(state, context);
+}
+
+/** A call that began before the trace did returns once in each task; more of them were lost. */
+function returnWithoutEntry(state: TraceState, context: Context): void {
+  const isFirst = context.lastLine.every((line) => line === 0);
+  if (!isFirst) state.losses.returnWithoutEntry(state.line);
+}
+
+/** @param latest the line by which it had taken effect, where its lock was not recorded */
+export function endRelease(state: TraceState, call: Call, latest: number): void {
+  if (!call.isOpen) return;
+  if (call.looks === 0) call.slack = latest;
+  // swiotlb_free() of a page that is not its own releases nothing.
+  if (call.recorded === Recorded.none) state.queue.forget(call);
+  else state.finish(call);
+}
+
+/** swiotlb_free() begins. The slots are those that swiotlb_alloc() made the page of. */
+function free(state: TraceState, context: Context): void {
+  const page = state.fields.values[Field.page];
+  const address = state.slotOfPage.get(page) ?? Number.NaN;
+  state.slotOfPage.delete(page);
+  beginRelease(state, context, Op.free, address);
+}
+
+function sync(state: TraceState, op: number): void {
+  const { values } = state.fields;
+  const call = newCall(op, state.line, state.record.cpu, state.device());
+  call.size = values[Field.size];
+  call.dir = DIRS[values[Field.dir]] ?? BIDIRECTIONAL;
+  call.tlbAddr = values[Field.tlb_addr];
+  call.recorded = Recorded.address;
+  call.at = state.line;
+  state.finish(call);
+}
+
+/** A pool joins the default allocator. */
+function poolAdd(state: TraceState): void {
+  const { values } = state.fields;
+  state.info.dynamic = true;
+  grown(state, values[Field.start], values[Field.nslabs], values[Field.nareas]);
+}
+
+function grown(state: TraceState, base: number, nslabs: number, areas: number): void {
+  if (!(base < ADDRESS_LIMIT) || !(nslabs > 0) || state.grownPools.has(base)) return;
+  state.grownPools.add(base);
+  const call = newCall(Op.grow, state.line, state.record.cpu, -1);
+  call.origAddr = base;
+  call.size = nslabs;
+  call.flag = Flag.areas;
+  call.flagValue = Math.max(areas || 1, 1);
+  call.at = state.line;
+  state.finish(call);
+}
+
+function innermost(calls: Call[]): Call | undefined {
+  return calls[calls.length - 1];
+}
+
+/** Every record of our recipes and of the recorded runs that a replay uses. */
+export const PROBES: Record<string, ProbeHandler> = {
+  map,
+  map_locked: mapLocked,
+  map_ret: mapRet,
+  mapx,
+  unmap,
+  unmap_locked: unmapLocked,
+  unmap_ret: unmapRet,
+  search,
+  search_locked: searchLocked,
+  search_ret: searchRet,
+  alloc,
+  alloc_ret: allocRet,
+  free,
+  free_ret: unmapRet,
+  release,
+  release_locked: unmapLocked,
+  pool_add: poolAdd,
+  sync: (state) =>
+    sync(state, state.fields.values[Field.target] === 1 ? Op.syncForDevice : Op.syncForCpu),
+  sync_cpu: (state) => sync(state, Op.syncForCpu),
+  sync_dev: (state) => sync(state, Op.syncForDevice),
+};
