@@ -7,6 +7,10 @@ export interface TraceInfo {
   /** CONFIG_SWIOTLB_DYNAMIC was set. */
   dynamic: boolean;
   pools: PoolDeclaration[];
+  /** What the recorded kernel was booted with as `swiotlb=`, such as `512,4,force`; from a boot log. */
+  swiotlbParameter?: string;
+  /** Areas of the default pool, from a boot log that does not say where the pool lies. */
+  bootAreas?: number;
   /** Every device that was declared or seen, by the number that events use. */
   devices: DeviceDeclaration[];
   expectations: Expectation[];
