@@ -16,6 +16,7 @@ export interface ReplayOptions {
   device: DeviceOverride[];
   swiotlb?: BootParameter;
   search?: string;
+  dmesg?: string;
   inputFormat?: TraceFormat;
   strict?: boolean;
 }
@@ -62,6 +63,10 @@ export function addReplayOptions(command: Command, withKernel = true): Command {
       'device parameters: min_align_mask= seg_boundary_mask= dma_mask= pool=; repeatable',
       collect(parseDevice),
       [],
+    )
+    .option(
+      '--dmesg <file>',
+      'the boot log beside the trace: kernel, pools and devices that the trace does not tell',
     )
     .addOption(
       new Option(

@@ -1,6 +1,6 @@
 import { UserError } from '../events/errors.js';
 import { type Assumption, emptyTraceInfo, type TraceInfo } from '../events/trace.js';
-import { readTrace } from '../formats/read.js';
+import { readBootLog, readTrace } from '../formats/read.js';
 import type { Release } from '../kernel/release.js';
 import {
   candidateReleases,
@@ -101,6 +101,7 @@ export async function replayTrace<W>(
   attach: (session: Session) => W,
 ): Promise<Replayed<W>> {
   const info = emptyTraceInfo();
+  if (options.dmesg !== undefined) await readBeside(options.dmesg, info);
   const source = await openSource(path);
   const progress = createProgress(source, process.stderr);
   let choice: ReleaseChoice | undefined;
@@ -160,6 +161,15 @@ export async function replayTrace<W>(
     };
   } finally {
     progress.end();
+    source.close();
+  }
+}
+
+async function readBeside(path: string, info: TraceInfo): Promise<void> {
+  const source = await openSource(path);
+  try {
+    await readBootLog(source, info);
+  } finally {
     source.close();
   }
 }

@@ -17,7 +17,7 @@ export interface DeviceNames {
 /** A table over `devices`, which may hold some already and grows with new names. */
 export function createDeviceNames(devices: DeviceDeclaration[]): DeviceNames {
   const names: DeviceNames = { devices, bytes: [], buckets: new Int32Array(64) };
-  for (const device of devices) remember(names, Buffer.from(device.name));
+  rememberOthers(names);
   return names;
 }
 
@@ -36,6 +36,10 @@ export function deviceNumber(
     if (isSame(names.bytes[number], bytes, from, to)) return number;
     bucket = (bucket + 1) & mask;
   }
+  if (names.bytes.length < names.devices.length) {
+    rememberOthers(names);
+    return deviceNumber(names, bytes, from, to);
+  }
   const name = Buffer.from(bytes.subarray(from, to));
   names.devices.push({ name: name.toString() });
   return remember(names, name);
@@ -45,6 +49,13 @@ export function deviceNumber(
 export function deviceNumberOf(names: DeviceNames, name: string): number {
   const bytes = Buffer.from(name);
   return deviceNumber(names, bytes, 0, bytes.length);
+}
+
+/** Devices that someone else has added to the list. */
+function rememberOthers(names: DeviceNames): void {
+  while (names.bytes.length < names.devices.length) {
+    remember(names, Buffer.from(names.devices[names.bytes.length].name));
+  }
 }
 
 function remember(names: DeviceNames, name: Buffer): number {

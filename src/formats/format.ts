@@ -1,5 +1,6 @@
 import type { EventBatch } from '../events/batch.js';
 import type { TraceInfo } from '../events/trace.js';
+import type { BootReader } from './bootLines.js';
 
 /** One trace format: a row of the table in table.ts. */
 export interface TraceFormat {
@@ -23,6 +24,8 @@ export interface ParseContext {
   pageSize: number;
   /** Lines before the first that the parser will see. */
   linesBefore: number;
+  /** For lines that are no events: what a kernel said while it booted may stand in the same file. */
+  boot: BootReader;
 }
 
 /** Parses whole lines into events; keeps its own line count. */

@@ -2,8 +2,9 @@ import { createBatch, type EventBatch, isFull } from '../events/batch.js';
 import { UserError } from '../events/errors.js';
 import { shorten, type TraceInfo } from '../events/trace.js';
 import type { Source } from '../source/open.js';
+import { createBootReader } from './bootLines.js';
 import type { LineParser, TraceFormat } from './format.js';
-import { countLines, NEWLINE, textOf } from './lines.js';
+import { NEWLINE, textOf } from './lines.js';
 import { FORMATS } from './table.js';
 
 /** How a trace is to be read. */
@@ -39,6 +40,7 @@ export async function readTrace(
   let parser: LineParser | undefined;
   let firstLine = '';
   let mayBeCut = false;
+  const boot = createBootReader(info);
 
   const flush = (): void => {
     if (batch.length === 0) return;
@@ -54,9 +56,9 @@ export async function readTrace(
     if (parser === undefined) {
       const format = options.format ?? FORMATS.find((candidate) => candidate.recognises(lines));
       if (format === undefined) {
-        const count = countLines(block.bytes, 0, block.end);
-        tally.lines += count;
-        info.otherLines += count;
+        const before = tally.lines;
+        tally.lines = boot.readLines(block.bytes, 0, block.end, before);
+        info.otherLines += tally.lines - before;
         continue;
       }
       tally.format = format.name;
@@ -65,6 +67,7 @@ export async function readTrace(
         info,
         pageSize: options.pageSize,
         linesBefore: tally.lines,
+        boot,
       });
       mayBeCut = format.endsInNewline;
     }
@@ -128,4 +131,11 @@ function notUnderstood(
       `  the first line is: ${firstLine}\n` +
       '  give --input-format if detection is wrong, or convert the trace to the canonical CSV',
   );
+}
+
+/** Reads a kernel's log, given beside a trace, for what it says about pools and devices. */
+export async function readBootLog(source: Source, info: TraceInfo): Promise<void> {
+  const boot = createBootReader(info);
+  let lines = 0;
+  for await (const { bytes, end } of source.blocks) lines = boot.readLines(bytes, 0, end, lines);
 }

@@ -70,8 +70,8 @@ export interface CallQueue {
   add(call: Call): void;
   /** A held call that turned out to be none. */
   forget(call: Call): void;
-  /** Gives up on calls that began before `line` and are still open. @returns how many */
-  dropOlderThan(line: number): number;
+  /** Gives up on calls that are held and began before `line`. @returns those */
+  dropOlderThan(line: number): Call[];
   /** Writes what is ready into the batch until it is full. @returns whether all that is ready was written */
   drain(batch: EventBatch): boolean;
 }
@@ -105,10 +105,10 @@ export function createCallQueue(): CallQueue {
     },
     forget,
     dropOlderThan(line) {
-      const before = held.length;
-      for (const call of held) if (call.line < line) call.isOpen = false;
+      const old = held.filter((call) => call.line < line);
+      for (const call of old) call.isOpen = false;
       held = held.filter((call) => call.isOpen);
-      return before - held.length;
+      return old;
     },
     drain(batch) {
       const until = frontier();

@@ -25,6 +25,9 @@ const BOUNCED = FIRST_DMA + DMA_NAMES.length;
 /** Calls without a return that keep others waiting are given up after so many lines. */
 const PATIENCE = 100_000;
 
+/** Calls that began so close to the trace's end may simply have returned after it. */
+const LAST_LINES = 10_000;
+
 /** `map` and `unmap` of the iommu's own events, which our probes' names hide. */
 const IOMMU = Buffer.from('IOMMU: ');
 
@@ -57,6 +60,7 @@ export function openTraceText(context: ParseContext): LineParser {
     losses,
     showsReleaseEnd: false,
     showsReleaseLock: false,
+    showsReleaseRet: false,
     endless: [],
     slotOfPage: new Map(),
     grownPools: new Set(),
@@ -113,23 +117,37 @@ export function openTraceText(context: ParseContext): LineParser {
   }
 
   function parseOther(bytes: Buffer, from: number, end: number): void {
-    if (!isBlank(bytes, from, end)) losses.readLine(textOf(bytes, from, end), state.line);
     info.otherLines++;
+    if (isBlank(bytes, from, end)) return;
+    const text = textOf(bytes, from, end);
+    if (!losses.readLine(text, state.line)) context.boot.readLine(text, state.line);
   }
 
-  /** Ends unmaps whose end nothing shows, and gives up on calls that never return. */
-  function purge(line: number): void {
+  /** Ends unmaps whose end nothing shows. */
+  function endEndless(before: number): void {
     const { endless } = state;
     let ended = 0;
-    while (ended < endless.length && endless[ended].line < line - UNKNOWN_REACH) {
+    while (ended < endless.length && endless[ended].line < before) {
       endRelease(state, endless[ended], endless[ended].line + UNKNOWN_REACH);
       ended++;
     }
     if (ended > 0) endless.splice(0, ended);
-    if (line < nextPurge) return;
-    nextPurge = line + PATIENCE;
-    const dropped = queue.dropOlderThan(line - PATIENCE);
-    if (dropped > 0) losses.entryWithoutReturn(line - PATIENCE, dropped);
+  }
+
+  /** Gives up on calls that have not returned for long. */
+  function loseOld(patience: number): void {
+    const dropped = queue.dropOlderThan(state.line - patience);
+    if (dropped.length > 0) losses.entryWithoutReturn(dropped[0].line, dropped.length);
+  }
+
+  /** Calls in which the trace ends are not lost, but nothing more is known of them. */
+  function leaveOut(): void {
+    const cut = queue.dropOlderThan(Number.POSITIVE_INFINITY);
+    if (cut.length === 0) return;
+    info.assumptions.push({
+      line: cut[0].line,
+      message: `the trace ends inside ${cut.length} calls, which are left out`,
+    });
   }
 
   return {
@@ -143,7 +161,11 @@ export function openTraceText(context: ParseContext): LineParser {
         const textEnd = endOfText(bytes, at, newline);
         if (scanRecord(bytes, at, textEnd, record)) {
           parseRecord(bytes);
-          purge(state.line);
+          endEndless(state.line - UNKNOWN_REACH);
+          if (state.line >= nextPurge) {
+            loseOld(PATIENCE);
+            nextPurge = state.line + PATIENCE;
+          }
           queue.drain(batch);
         } else {
           parseOther(bytes, at, textEnd);
@@ -153,7 +175,9 @@ export function openTraceText(context: ParseContext): LineParser {
       return end;
     },
     finish(batch: EventBatch) {
-      purge(Number.POSITIVE_INFINITY);
+      endEndless(Number.POSITIVE_INFINITY);
+      loseOld(LAST_LINES);
+      leaveOut();
       if (!queue.drain(batch)) return false;
       losses.end();
       return true;

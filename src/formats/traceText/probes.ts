@@ -80,12 +80,27 @@ function search(state: TraceState, context: Context): void {
   const call = innermost(context.requests);
   if (call === undefined) return;
   call.pool = values[Field.pool];
-  call.isTransient = values[Field.transient] === 1;
   call.area = values[Field.area];
   if (values[Field.transient] >= 0) state.info.dynamic = true;
+  call.isTransient = isTransient(state, call);
   if (call.isTransient || !(call.pool < ADDRESS_LIMIT)) return;
-  if (!state.geometry.knows(call.pool)) adoptPool(state, call);
+  if (!isKnownPool(state, call.pool)) adoptPool(state, call);
   if (call.area === 0) state.geometry.seeStartIndex(call.pool, 0, values[Field.idx0]);
+}
+
+function isKnownPool(state: TraceState, base: number): boolean {
+  return state.geometry.knows(base) || state.grownPools.has(base);
+}
+
+/**
+ * A transient pool is marked as one only after the search in it: until then it is told by being new,
+ * the last to be searched, and just as large as the request.
+ */
+function isTransient(state: TraceState, call: Call): boolean {
+  const { values } = state.fields;
+  if (values[Field.transient] === 1) return true;
+  const slots = Math.ceil(values[Field.alloc_size] / IO_TLB_SIZE);
+  return call.looks > 0 && values[Field.nslabs] === slots && !isKnownPool(state, call.pool);
 }
 
 /** A pool that no record declared: the first is the default one, others joined before the trace began. */
@@ -188,9 +203,8 @@ function beginRelease(state: TraceState, context: Context, op: number, address: 
   call.recorded = Number.isNaN(address) ? Recorded.none : Recorded.address;
   call.at = state.line;
   state.queue.hold(call);
-  const { releases } = context;
-  while (releases.length > 0 && !releases[releases.length - 1].isOpen) releases.pop();
-  releases.push(call);
+  dropEnded(state, context);
+  context.releases.push(call);
   if (!state.showsReleaseEnd) {
     if (state.record.level !== 0) context.endless[state.level] = call;
     state.endless.push(call);
@@ -208,6 +222,7 @@ function release(state: TraceState, context: Context): void {
 function unmapLocked(state: TraceState, context: Context): void {
   state.showsReleaseEnd = true;
   state.showsReleaseLock = true;
+  dropEnded(state, context);
   const call = innermost(context.releases);
   if (call === undefined || !call.isOpen) return;
   call.at = state.line;
@@ -215,8 +230,15 @@ function unmapLocked(state: TraceState, context: Context): void {
   endRelease(state, call, state.line);
 }
 
+/** Where no record shows the return of a release, one that has ended makes room for the one below. */
+function dropEnded(state: TraceState, { releases }: Context): void {
+  if (state.showsReleaseRet) return;
+  while (releases.length > 0 && !releases[releases.length - 1].isOpen) releases.pop();
+}
+
 function unmapRet(state: TraceState, context: Context): void {
   state.showsReleaseEnd = true;
+  state.showsReleaseRet = true;
   const call = context.releases.pop();
   if (call !== undefined) endRelease(state, call, state.line);
   else if (!state.showsReleaseLock) returnWithoutEntry(state, context);

@@ -29,9 +29,10 @@ export interface TraceState {
   problem(message: string): void;
   /** A call is known whole. */
   finish(call: Call): void;
-  /** Whether a record shows when an unmap ends, and whether one shows its lock. */
+  /** Whether a record shows when an unmap ends at all, its lock, and its return. */
   showsReleaseEnd: boolean;
   showsReleaseLock: boolean;
+  showsReleaseRet: boolean;
   /** Unmaps whose end no record shows, in order. */
   endless: Call[];
   /** Slots that swiotlb_alloc() made pages of, by page. */
