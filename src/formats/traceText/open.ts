@@ -7,6 +7,7 @@ import { endOfText, isBlank, NEWLINE, textOf } from '../lines.js';
 import { createCallQueue } from './calls.js';
 import { type Contexts, contextOf, levelOf } from './contexts.js';
 import { DMA_EVENTS } from './dma.js';
+import { inferMinAlignMasks } from './dmaMasks.js';
 import { emptyFields, scanFields } from './fields.js';
 import { createGeometry } from './geometry.js';
 import { createLossLog } from './losses.js';
@@ -44,6 +45,7 @@ export function openTraceText(context: ParseContext): LineParser {
   const losses = createLossLog(info);
   let bounces = 0;
   let hasProbes = false;
+  let iommuRecords = 0;
   let nextPurge = PATIENCE;
 
   const state: TraceState = {
@@ -84,6 +86,7 @@ export function openTraceText(context: ParseContext): LineParser {
   function parseRecord(bytes: Buffer): void {
     const event = wordNumber(eventNames, bytes, record.nameFrom, record.nameTo);
     if (event < 0 || isIommu(bytes)) {
+      if (event >= 0) iommuRecords++;
       info.otherLines++;
       return;
     }
@@ -174,6 +177,9 @@ export function openTraceText(context: ParseContext): LineParser {
       }
       return end;
     },
+    settle(batch) {
+      if (state.isDmaTrace) inferMinAlignMasks(batch, info);
+    },
     finish(batch: EventBatch) {
       endEndless(Number.POSITIVE_INFINITY);
       loseOld(LAST_LINES);
@@ -182,13 +188,13 @@ export function openTraceText(context: ParseContext): LineParser {
       losses.end();
       return true;
     },
-    nothing: () => whyNothing(bounces, state.direct),
+    nothing: () => whyNothing(bounces, state.direct, iommuRecords),
     lines: () => state.line,
   };
 }
 
 /** Why a trace with records holds nothing to replay. */
-function whyNothing(bounces: number, direct: number): string | undefined {
+function whyNothing(bounces: number, direct: number, iommuRecords: number): string | undefined {
   const advice = '`swiotlb-replay capture` prints a script that records what is needed';
   if (direct > 0) {
     return (
@@ -201,6 +207,9 @@ function whyNothing(bounces: number, direct: number): string | undefined {
       `its ${bounces} swiotlb_bounced records announce maps, but tell neither what address they` +
       ` got nor when they ended: ${advice}`
     );
+  }
+  if (iommuRecords > 0) {
+    return `its ${iommuRecords} iommu records are of an IOMMU's page table, not of a bounce buffer: ${advice}`;
   }
   return undefined;
 }
