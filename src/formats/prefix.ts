@@ -17,7 +17,8 @@ export interface Prefix extends Unprefixed {
   stamped: boolean;
 }
 
-const COLOURS = /\x1b\[[\d;]{0,32}[A-Za-z]/g;
+const ESCAPE = '\u001b';
+const COLOURS = new RegExp(`${ESCAPE}\\[[\\d;]{0,32}[A-Za-z]`, 'g');
 
 const QUOTE = /(?:> ?|[|:] |=> )/y;
 const DRESSING = /(?:`{1,3}|[-*+•·] )/y;
@@ -27,8 +28,9 @@ const KERNEL_TIME = /^ {0,12}(\d{1,10}\.\d{1,9})(?: ?<[ +\d.]{1,24}>)?$/;
 const TIME_SINCE_LAST = /^ {0,12}\+\d{1,10}\.\d{1,9}$/;
 const CALLER_ID = /^ {0,12}[TC]\d{1,10}$/;
 const WALL_CLOCK =
-  /^[^<>=()/]{0,40}(?<![\d:.])\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?![\d:.])[^<>=()/]{0,16}$/u;
-const DATE_OR_SECONDS = /\d{4}|\d:\d\d:\d\d|\p{L}/u;
+  /^[^<>=()]{0,40}(?<![\d:.])\d{1,2}:\d\d:\d\d(?:[.,]\d{1,9})?(?![\d:.])[^<>=()]{0,16}$/;
+/** What dmesg -e prints once a minute. */
+const DATE_AND_MINUTE = /^[\p{L}\d]{1,12}\.? {0,2}\d{1,2} \d\d:\d\d$/u;
 
 /** Dates, clocks and names of logs, in no brackets. */
 const STAMPS = [
@@ -55,13 +57,18 @@ const HYPERVISOR = /\((?:XEN|d\d{1,5}(?:v\d{1,4})?)\) /y;
 
 /*
  * Dynamic debug: "[tid] " or "<intr> ", then module:function:file:line, each ended by a colon. A
- * device without a driver in front looks alike ("soc:gpu: "), hence the line number, or a function's
- * underscore and a device behind.
+ * device without a driver in front looks alike ("soc:gpu: "): hence the underscore that the names of
+ * functions have, and a line number, or a device, behind it.
  */
 const THREAD = /(?:\[\d{1,7}\]|<intr>) (?=\S{1,160}: |\S{1,64} \S{1,64}: )/y;
-const CALL_SITE_LINE = /(?:[A-Za-z_][\w.-]{0,63}:){1,2}(?:[\w./-]{1,96}\.[ch]:)?\d{1,6}: /y;
-const CALL_SITE =
-  /[A-Za-z_][\w-]{0,63}:[A-Za-z]\w{0,63}_\w{1,63}: (?=\S{1,64} \S{1,64}: |\(NULL device)/y;
+const MODULE = '[A-Za-z_][\\w-]{0,63}:';
+const FUNCTION = '[A-Za-z_]\\w{0,63}_\\w{1,63}:';
+const LINE = '(?:[\\w./-]{1,96}\\.[ch]:)?\\d{1,6}:';
+const DEVICE_BEHIND = '(?=\\S{1,64} \\S{1,64}: |\\(NULL device)';
+const CALL_SITE = new RegExp(
+  `(?:${MODULE}${FUNCTION}${LINE} |(?:${MODULE}${FUNCTION}|${FUNCTION}${LINE}) ${DEVICE_BEHIND})`,
+  'y',
+);
 
 /**
  * Takes off, in the order in which they are put on, what stands in front of a line: mail quotes and
@@ -76,7 +83,7 @@ export function stripPrefix(line: string): Unprefixed {
 
 /** As stripPrefix(), and says whether the prefix begins a record. */
 export function readPrefix(line: string): Prefix {
-  const plain = (line.includes('\x1b') ? line.replace(COLOURS, '') : line).trimEnd();
+  const plain = (line.includes(ESCAPE) ? line.replace(COLOURS, '') : line).trimEnd();
   const dressed = skipQuotes(plain);
   const from = skipAll(plain, dressed, [QUOTE, DRESSING]);
   const ticks = plain.slice(dressed, from).includes('`');
@@ -122,17 +129,15 @@ function readBracketed(
   const end = at + inside.length + 2;
   const time = KERNEL_TIME.exec(inside);
   if (time !== null) return { end, time: Number(time[1]) };
-  const isClock = WALL_CLOCK.test(inside) && DATE_OR_SECONDS.test(inside);
-  const isStamp = isClock || CALLER_ID.test(inside) || TIME_SINCE_LAST.test(inside);
+  const isStamp = [WALL_CLOCK, DATE_AND_MINUTE, TIME_SINCE_LAST, CALLER_ID].some((stamp) =>
+    stamp.test(inside),
+  );
   return isStamp ? { end, time: undefined } : undefined;
 }
 
 function skipCallSite(line: string, from: number): number {
   const at = Math.max(from, endOf(THREAD, line, from));
-  return skipBlanks(
-    line,
-    Math.max(at, endOf(CALL_SITE_LINE, line, at), endOf(CALL_SITE, line, at)),
-  );
+  return skipBlanks(line, Math.max(at, endOf(CALL_SITE, line, at)));
 }
 
 function skipAll(line: string, from: number, patterns: readonly RegExp[]): number {
