@@ -38,7 +38,8 @@ function recordedWord({ recorded, recordedAddr }: Outcome): string {
   return recorded === Recorded.hang ? 'hang' : 'full';
 }
 
-function replayedWord({ answer }: Outcome): string {
-  if (answer.refusal === undefined) return hex(answer.address);
-  return answer.refusal === 'endless' ? 'hang' : 'full';
+function replayedWord({ answer, own }: Outcome): string {
+  const { address, refusal } = own ?? answer;
+  if (refusal === undefined) return hex(address);
+  return refusal === 'endless' ? 'hang' : 'full';
 }

@@ -59,6 +59,11 @@ export const Look = {
    * two areas while slots were released, so that no single moment explains the whole of it.
    */
   lastArea: 1,
+  /**
+   * Nowhere: nothing explains the recorded address. It counts as not reproduced, and its slots are
+   * taken all the same, so that what follows is judged by itself.
+   */
+  asRecorded: 2,
 } as const;
 
 /**
@@ -127,4 +132,23 @@ export function createBatch(capacity = BATCH_EVENTS): EventBatch {
 /** Whether another event fits. */
 export function isFull(batch: EventBatch): boolean {
   return batch.length === batch.line.length;
+}
+
+/** An event's columns from one batch to another. */
+export function copyEvent(from: EventBatch, n: number, to: EventBatch, at: number): void {
+  to.line[at] = from.line[n];
+  to.cpu[at] = from.cpu[n];
+  to.device[at] = from.device[n];
+  to.op[at] = from.op[n];
+  to.origAddr[at] = from.origAddr[n];
+  to.size[at] = from.size[n];
+  to.allocSize[at] = from.allocSize[n];
+  to.allocAlignMask[at] = from.allocAlignMask[n];
+  to.dir[at] = from.dir[n];
+  to.recorded[at] = from.recorded[n];
+  to.tlbAddr[at] = from.tlbAddr[n];
+  to.flag[at] = from.flag[n];
+  to.flagValue[at] = from.flagValue[n];
+  to.slack[at] = from.slack[n];
+  to.look[at] = from.look[n];
 }

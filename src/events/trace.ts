@@ -18,6 +18,11 @@ export interface TraceInfo {
   assumptions: Assumption[];
   /** Lines that look like events and could not be used. */
   problems: ProblemLog;
+  /**
+   * The events were caught by probes, which can miss calls: a buffer whose slots are taken again has
+   * been released all the same. False for formats that hold every call, or show a kernel's own fault.
+   */
+  mayLackEvents: boolean;
   /** What shows that the trace is not whole; every verdict on it is unsafe. */
   losses: Loss[];
   /** Lines that are no events at all: other output, comments, blank lines. */
@@ -116,6 +121,7 @@ export function emptyTraceInfo(): TraceInfo {
     devices: [],
     expectations: [],
     assumptions: [],
+    mayLackEvents: false,
     losses: [],
     problems: { count: 0, first: [] },
     otherLines: 0,

@@ -19,6 +19,8 @@ export interface MapRequest {
   cpu: number;
   /** Physical address of pages for a transient pool, should one be needed; NaN where none can be had. */
   transientBase: number;
+  /** An address whose area alone is searched, and transient pools; NaN for the whole search of the kernel. */
+  lookAt: number;
 }
 
 /**

@@ -21,6 +21,8 @@ export interface SessionOptions {
   devices: readonly DeviceOverride[];
   /** A name in SEARCHERS; the default where missing. */
   search?: string;
+  /** Do what the `look` column says: it was found with this release and these pools. False where missing. */
+  followsLook?: boolean;
 }
 
 /** A device of a session, with what replaying its events needs. */

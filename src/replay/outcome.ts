@@ -1,5 +1,6 @@
 import { Recorded } from '../events/batch.js';
 import type { Device, MapAnswer, Released } from '../swiotlb/allocator.js';
+import type { OwnAnswer } from './follow.js';
 
 /** What the replay made of an unmap or free. The numbers are the values of `Outcome.match`. */
 export const Match = {
@@ -40,8 +41,12 @@ export interface Outcome {
   recorded: number;
   /** The recorded address; NaN where there is none. */
   recordedAddr: number;
+  /** map, alloc: one of `Look`. */
+  look: number;
   /** map, alloc: what the model answered. */
   answer: MapAnswer;
+  /** What it had answered by itself, where `answer` follows the trace (Look.asRecorded). */
+  own: OwnAnswer | undefined;
   /**
    * map, alloc: number of the new allocation in the replay's table, -1 where refused.
    * unmap, free: number of the allocation that the event is about, -1 where there is none.
@@ -67,8 +72,12 @@ export interface Observer {
   atEnd?(): void;
 }
 
+/** What a request's answer is held against. */
+type Recollection = Pick<Outcome, 'recorded' | 'recordedAddr' | 'answer' | 'own'>;
+
 /** Whether the model's answer is the recorded one; only for events with a recorded result. */
-export function isReproduced({ recorded, recordedAddr, answer }: Outcome): boolean {
+export function isReproduced({ recorded, recordedAddr, answer, own }: Recollection): boolean {
+  if (own !== undefined) return false;
   switch (recorded) {
     case Recorded.address:
       return answer.address === recordedAddr;

@@ -1,4 +1,4 @@
-import { type EventBatch, Flag, Op, Recorded } from '../events/batch.js';
+import { type EventBatch, Flag, Look, Op, Recorded } from '../events/batch.js';
 import type { Assumption, TraceInfo } from '../events/trace.js';
 import type { MapRequest } from '../kernel/plan.js';
 import { type Allocator, type Device, emptyAnswer, emptyReleased } from '../swiotlb/allocator.js';
@@ -21,6 +21,7 @@ import {
   isLive,
 } from './allocations.js';
 import { createDeviceTable, type SessionDevice, type SessionOptions } from './devices.js';
+import { followRecord } from './follow.js';
 import { isReproduced, Match, type Observer, type Outcome } from './outcome.js';
 import type { StartIndexInference } from './startIndex.js';
 import { createTransientBases, type TransientBases } from './transient.js';
@@ -40,6 +41,8 @@ export interface Totals {
   recorded: number;
   /** Results where the model differs from the trace. */
   mismatches: number;
+  /** Requests that searched no more than the area that holds the recorded address (Look.lastArea). */
+  lookedAside: number;
   /** Requests that the recorded kernel refused and the model served. */
   servedAnyway: number;
   /** Pools that joined in the trace and not here: the release has no dynamic pools. */
@@ -69,7 +72,7 @@ export interface Session {
  * @param info the trace's declarations; read again as they grow
  */
 export function createSession(info: TraceInfo, options: SessionOptions): Session {
-  const { release, pageSize } = options;
+  const { release, pageSize, followsLook = false } = options;
   const allocations = createAllocations();
   const observers: Observer[] = [];
   let forewarned: Observer[] = [];
@@ -84,6 +87,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     examined: 0,
     recorded: 0,
     mismatches: 0,
+    lookedAside: 0,
     servedAnyway: 0,
     ignoredPools: 0,
   };
@@ -95,6 +99,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     minAlignMask: 0,
     cpu: 0,
     transientBase: Number.NaN,
+    lookAt: Number.NaN,
   };
   const answer = emptyAnswer();
   const outcome: Outcome = {
@@ -110,6 +115,8 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     dir: 0,
     recorded: 0,
     recordedAddr: 0,
+    look: Look.whole,
+    own: undefined,
     answer,
     allocation: -1,
     match: Match.unknown,
@@ -139,12 +146,16 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     request.allocAlignMask = outcome.allocAlignMask;
     request.minAlignMask = device.minAlignMask;
     request.cpu = outcome.cpu;
+    request.lookAt = outcome.look === Look.lastArea ? outcome.recordedAddr : Number.NaN;
     const hasAddress = outcome.recorded === Recorded.address;
     if (hasAddress && !startIndex.done) inferStartIndex(startIndex);
     for (const observer of forewarned) observer.beforeRequest?.(outcome);
     if (outcome.op === Op.map) mapSingle(release, pageSize, device, request, answer);
     else allocPages(release, pageSize, device, request, answer);
     outcome.allocAlignMask = request.allocAlignMask;
+    outcome.own = undefined;
+    if (outcome.look === Look.lastArea) totals.lookedAside++;
+    if (outcome.look === Look.asRecorded) outcome.own = followRecord(release, outcome);
 
     totals.examined += answer.examined;
     if (answer.transient !== undefined) transients.made(transientBase);
@@ -266,6 +277,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
         outcome.dir = batch.dir[n];
         outcome.recorded = batch.recorded[n];
         outcome.recordedAddr = batch.tlbAddr[n];
+        outcome.look = followsLook ? batch.look[n] : Look.whole;
         if (op === Op.map || op === Op.alloc) {
           outcome.origAddr = op === Op.map ? batch.origAddr[n] : 0;
           outcome.allocAlignMask = batch.allocAlignMask[n];

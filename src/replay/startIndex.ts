@@ -4,8 +4,13 @@ import { type Pool, slotAt } from '../swiotlb/pool.js';
 
 /** Finds where the searches of a pool's areas started, for traces that do not tell. */
 export interface StartIndexInference {
-  /** Looks at a recorded address before its request is replayed. */
-  see(line: number, recordedAddr: number, plan: SearchPlan): void;
+  /**
+   * Looks at a recorded address before its request is replayed.
+   * @returns the area that it is the first of, -1 for none
+   */
+  see(line: number, recordedAddr: number, plan: SearchPlan): number;
+  /** Forgets the first address of an area: another one will show. Its index is not touched. */
+  unsee(area: number): void;
   /** Nothing is left to find out. */
   done: boolean;
 }
@@ -29,11 +34,13 @@ export function createStartIndexInference(
     see(line, recordedAddr, plan) {
       const slot = slotAt({ base: recordedBase }, recordedAddr - plan.offset);
       const area = Math.floor(slot / pool.areaNslabs);
-      if (!(area >= 0 && area < pool.areas) || seen[area]) return;
+      if (!(area >= 0 && area < pool.areas) || seen[area]) return -1;
       seen[area] = 1;
       inference.done = --unseen === 0;
       const index = slot - area * pool.areaNslabs;
-      if (declared.indexKnowledge === 'default' && index < 2 * (plan.stride + plan.nslots)) return;
+      if (declared.indexKnowledge === 'default' && index < 2 * (plan.stride + plan.nslots)) {
+        return area;
+      }
       pool.areaIndex[area] = index;
       assumptions.push({
         line,
@@ -41,6 +48,12 @@ export function createStartIndexInference(
           `pool ${pool.name}: the search of ${pool.areas > 1 ? `area ${area}` : 'the pool'}` +
           ` starts at index ${index}, from the first address recorded in it`,
       });
+      return area;
+    },
+    unsee(area) {
+      seen[area] = 0;
+      unseen++;
+      inference.done = false;
     },
   };
   return inference;

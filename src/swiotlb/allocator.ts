@@ -75,6 +75,8 @@ export interface MapAnswer extends SearchTally {
   pool: Pool | undefined;
   /** First slot of the allocation, padding included; -1 where refused. */
   slot: number;
+  /** Where the area's next search started before the slots were taken; only where some were. */
+  indexBefore: number;
   /** The numbers that the search ran with. */
   plan: SearchPlan;
   /** tlb_addr; NaN where refused. */
@@ -96,6 +98,7 @@ export function emptyAnswer(): MapAnswer {
     refusal: undefined,
     pool: undefined,
     slot: -1,
+    indexBefore: 0,
     plan: emptyPlan(),
     address: Number.NaN,
     transient: undefined,

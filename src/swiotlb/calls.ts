@@ -2,7 +2,7 @@ import { IO_TLB_SHIFT, IO_TLB_SIZE } from '../kernel/constants.js';
 import type { MapRequest, SearchPlan } from '../kernel/plan.js';
 import type { Release } from '../kernel/release.js';
 import { type Device, findPool, type MapAnswer, type Released } from './allocator.js';
-import { findSlots, refuse } from './findSlots.js';
+import { findSlots, refuse, take } from './findSlots.js';
 import { type Pool, releaseSlots, slotAt } from './pool.js';
 
 /** The numbers of a swiotlb_tbl_map_single(). */
@@ -51,11 +51,37 @@ export function mapSingle(
     refuse(answer, 'invalid-sizes');
     return;
   }
-  findSlots(release, device, request.cpu, request.transientBase, answer);
+  findSlots(release, device, request, answer);
+  rememberPadding(answer);
+}
+
+/** Where the data begins, the slots in front of it that belong to it are noted (af133562d5af). */
+function rememberPadding({ plan, pool, slot }: MapAnswer): void {
   const padSlots = plan.offset >>> IO_TLB_SHIFT;
-  if (padSlots > 0 && answer.pool !== undefined) {
-    answer.pool.padSlots[answer.slot + padSlots] = padSlots;
-  }
+  if (padSlots > 0 && pool !== undefined) pool.padSlots[slot + padSlots] = padSlots;
+}
+
+/**
+ * Takes the slots that a recorded address says, whatever a search would find; fills `answer`, whose
+ * plan is that of the request, and which is a refusal where they cannot be had.
+ * @returns false where the address lies in no pool that lasts, or a slot is in use
+ */
+export function takeRecorded(
+  release: Release,
+  device: Device,
+  address: number,
+  answer: MapAnswer,
+): boolean {
+  const { plan } = answer;
+  refuse(answer, 'full');
+  const pool = findPool(device, address);
+  if (pool === undefined || !device.allocator.pools.includes(pool)) return false;
+  const slot = slotAt(pool, address - plan.offset);
+  if (slot < 0 || slot + plan.nslots > pool.nslabs) return false;
+  for (let n = 0; n < plan.nslots; n++) if (pool.list[slot + n] === 0) return false;
+  take(release, device.allocator, pool, Math.floor(slot / pool.areaNslabs), slot, answer);
+  rememberPadding(answer);
+  return true;
 }
 
 /**
@@ -77,7 +103,7 @@ export function allocPages(
     refuse(answer, 'no-pages');
     return;
   }
-  findSlots(release, device, request.cpu, request.transientBase, answer);
+  findSlots(release, device, request, answer);
   if (release.refusesUnalignedPages && answer.slot >= 0 && !isAligned(answer.address, pageSize)) {
     unmapSingle(device, answer.address, undefined, answer.givenBack);
     refuse(answer, 'unaligned-page');

@@ -1,17 +1,18 @@
 import { IO_TLB_SEGSIZE, IO_TLB_SHIFT } from '../kernel/constants.js';
-import type { SearchPlan } from '../kernel/plan.js';
+import type { MapRequest, SearchPlan } from '../kernel/plan.js';
 import type { Release } from '../kernel/release.js';
 import {
   type Allocator,
   areaRoom,
   type Device,
+  findPool,
   isRefusedAtOnce,
   type MapAnswer,
   type Refusal,
   storedSizeOf,
   windowOf,
 } from './allocator.js';
-import { createPool, type Pool, slotAddress, takeSlots } from './pool.js';
+import { createPool, type Pool, slotAddress, slotAt, takeSlots } from './pool.js';
 import { ENDLESS, NOT_FOUND } from './search.js';
 
 /** Fills an answer with a refusal. */
@@ -29,7 +30,7 @@ function resultAddress(release: Release, pool: Pool, slot: number): number {
 }
 
 /** Slots found in a pool are taken, counted and told. */
-function take(
+export function take(
   release: Release,
   allocator: Allocator,
   pool: Pool,
@@ -38,6 +39,7 @@ function take(
   answer: MapAnswer,
 ): void {
   const { plan } = answer;
+  answer.indexBefore = pool.areaIndex[area];
   takeSlots(pool, area, slot, plan.nslots, storedSizeOf(plan));
   allocator.used += plan.nslots;
   if (allocator.used > allocator.usedHiwater) allocator.usedHiwater = allocator.used;
@@ -110,6 +112,22 @@ function searchPools(release: Release, device: Device, cpu: number, answer: MapA
   return NOT_FOUND;
 }
 
+/** The area that holds an address, and no other. */
+function searchAround(
+  release: Release,
+  device: Device,
+  { lookAt }: MapRequest,
+  answer: MapAnswer,
+): number {
+  const { pools } = device.allocator;
+  const pool = findPool(device, lookAt);
+  if (pool === undefined || !pools.includes(pool)) return NOT_FOUND;
+  const slot = slotAt(pool, lookAt - answer.plan.offset);
+  const area = Math.floor(slot / pool.areaNslabs);
+  if (!(area >= 0 && area < pool.areas)) return NOT_FOUND;
+  return searchArea(release, device, pool, area, answer);
+}
+
 /**
  * A pool of just the slots that are needed, on pages of its own (79636caad361). It belongs to the
  * device if the search in it succeeds, and is gone again if not.
@@ -132,20 +150,22 @@ function searchTransient(
 
 /**
  * Finds and takes slots for the plan in `answer` (swiotlb_find_slots()).
- * @param transientBase where pages for a transient pool lie; NaN where none can be had
+ * @param request its cpu, transientBase and lookAt
  */
 export function findSlots(
   release: Release,
   device: Device,
-  cpu: number,
-  transientBase: number,
+  request: MapRequest,
   answer: MapAnswer,
 ): void {
   const { allocator } = device;
+  const { cpu, transientBase, lookAt } = request;
   const { plan } = answer;
   refuse(answer, 'full');
   if (isRefusedAtOnce(allocator, plan)) return;
-  const found = searchPools(release, device, cpu, answer);
+  const found = Number.isNaN(lookAt)
+    ? searchPools(release, device, cpu, answer)
+    : searchAround(release, device, request, answer);
   if (found === ENDLESS) answer.refusal = 'endless';
   if (found !== NOT_FOUND || allocator.dynamic === undefined || allocator.restricted) return;
   if (!Number.isNaN(transientBase)) searchTransient(release, device, transientBase, plan, answer);

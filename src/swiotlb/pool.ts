@@ -122,6 +122,19 @@ export function takeSlots(
   pool.areaUsed[area] += nslots;
 }
 
+/** Which slots `releaseSlots` would release, with the same arguments. */
+export function foretellRelease(
+  pool: Pool,
+  address: number,
+  lowOffset: number,
+  size: number | undefined,
+  released: { slot: number; nslots: number },
+): void {
+  const dataSlot = slotAt(pool, address - lowOffset);
+  released.slot = dataSlot - pool.padSlots[dataSlot];
+  released.nslots = slotsOf((size ?? pool.storedSize[released.slot]) + lowOffset);
+}
+
 /**
  * Releases what the kernel finds at an address (swiotlb_release_slots()): the size stored there
  * decides how many slots, whatever the caller believes.
@@ -137,11 +150,8 @@ export function releaseSlots(
   released: { slot: number; nslots: number },
 ): void {
   const { list, storedSize, padSlots } = pool;
-  const dataSlot = slotAt(pool, address - lowOffset);
-  const slot = dataSlot - padSlots[dataSlot];
-  const nslots = slotsOf((size ?? storedSize[slot]) + lowOffset);
-  released.slot = slot;
-  released.nslots = nslots;
+  foretellRelease(pool, address, lowOffset, size, released);
+  const { slot, nslots } = released;
   const end = slot + nslots;
   const segmentEnd = (slot | (IO_TLB_SEGSIZE - 1)) + 1;
   const after = end < segmentEnd && end < pool.nslabs ? list[end] : 0;

@@ -23,7 +23,7 @@ export interface Twins {
 }
 
 /** A request, whole: a map, or swiotlb_alloc() where `pages` is set. */
-export interface Request extends Omit<MapRequest, 'transientBase'> {
+export interface Request extends Omit<MapRequest, 'transientBase' | 'lookAt'> {
   release: Release;
   pageSize: number;
   /** Infinity for none. */
@@ -44,7 +44,7 @@ const plan = emptyPlan();
 /** What a release makes of a request. */
 function planRequest(request: Request): void {
   const { release, pageSize } = request;
-  const wanted = { ...request, transientBase: Number.NaN };
+  const wanted = { ...request, transientBase: Number.NaN, lookAt: Number.NaN };
   if (request.pages) {
     wanted.origAddr = 0;
     wanted.allocAlignMask = release.coherentAlignMask?.(request.mappingSize, pageSize) ?? 0;

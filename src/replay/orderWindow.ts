@@ -1,0 +1,164 @@
+import { copyEvent, createBatch, type EventBatch, isFull, Look, Op, Recorded } from '../events/batch.js';
+
+/**
+ * The stretch of a trace whose order can still change: events in the order of the trace, and the
+ * order in which they have been placed so far.
+ */
+export interface OrderWindow {
+  rows: EventBatch;
+  /** 1 for rows that stand in `order`. */
+  placed: Uint8Array;
+  /** 1 for rows that are not in the trace: releases that it lacks. */
+  added: Uint8Array;
+  /** Rows in the order found. */
+  order: number[];
+  /** The first row that is not placed. */
+  next: number;
+}
+
+/** An empty window. */
+export function createOrderWindow(): OrderWindow {
+  const rows = createBatch();
+  const capacity = rows.line.length;
+  return {
+    rows,
+    placed: new Uint8Array(capacity),
+    added: new Uint8Array(capacity),
+    order: [],
+    next: 0,
+  };
+}
+
+/** The earliest line at which a row can have taken effect. */
+export function earliest({ line, slack }: EventBatch, n: number): number {
+  return Math.min(line[n], slack[n]);
+}
+
+/** The latest line at which a row can have taken effect. */
+export function latest({ line, slack }: EventBatch, n: number): number {
+  return Math.max(line[n], slack[n]);
+}
+
+/** Whether row `a` can have come before row `b`. */
+export function mayPrecede(rows: EventBatch, a: number, b: number): boolean {
+  return earliest(rows, a) < latest(rows, b);
+}
+
+/** Whether a row is a request whose result the trace records. */
+export function isRecordedRequest({ op, recorded }: EventBatch, n: number): boolean {
+  return (op[n] === Op.map || op[n] === Op.alloc) && recorded[n] !== Recorded.none;
+}
+
+/** Whether the place of any event is not exact. */
+export function hasSlack(batch: EventBatch): boolean {
+  const { line, slack, length } = batch;
+  for (let n = 0; n < length; n++) if (slack[n] !== line[n]) return true;
+  return false;
+}
+
+function reserve(window: OrderWindow, more: number): void {
+  const { rows } = window;
+  const needed = rows.length + more;
+  if (needed <= rows.line.length) return;
+  const capacity = Math.max(needed, 2 * rows.line.length);
+  const larger = createBatch(capacity);
+  for (let n = 0; n < rows.length; n++) copyEvent(rows, n, larger, n);
+  larger.length = rows.length;
+  window.rows = larger;
+  const grown = (column: Uint8Array): Uint8Array => {
+    const copy = new Uint8Array(capacity);
+    copy.set(column);
+    return copy;
+  };
+  window.placed = grown(window.placed);
+  window.added = grown(window.added);
+}
+
+/** Events of the trace join the end. */
+export function appendRows(window: OrderWindow, batch: EventBatch): void {
+  reserve(window, batch.length);
+  const { rows, placed, added } = window;
+  for (let n = 0; n < batch.length; n++) {
+    placed[rows.length] = 0;
+    added[rows.length] = 0;
+    copyEvent(batch, n, rows, rows.length++);
+  }
+}
+
+/** Makes room for a row that the trace lacks, in front of row `at`, which is not placed. */
+export function insertRow(window: OrderWindow, at: number): void {
+  reserve(window, 1);
+  const { rows, placed, added, order } = window;
+  for (let n = rows.length; n > at; n--) {
+    copyEvent(rows, n - 1, rows, n);
+    placed[n] = placed[n - 1];
+    added[n] = added[n - 1];
+  }
+  rows.length++;
+  placed[at] = 0;
+  added[at] = 1;
+  for (let k = 0; k < order.length; k++) if (order[k] >= at) order[k]++;
+}
+
+/**
+ * Hands out all but the last `keep` placed rows, in the order found.
+ * @param visit told of each row, and whether it stands before one that is earlier in the trace
+ */
+export function emitPlaced(
+  window: OrderWindow,
+  keep: number,
+  emit: (batch: EventBatch) => void,
+  visit: (row: number, isAhead: boolean) => void,
+): void {
+  const count = Math.max(0, window.order.length - keep);
+  const out = createBatch();
+  const { rows, order } = window;
+  const gone = new Uint8Array(rows.length);
+  let first = 0;
+  for (const row of order.slice(0, count)) {
+    copyEvent(rows, row, out, out.length++);
+    gone[row] = 1;
+    while (gone[first]) first++;
+    visit(row, row > first);
+    if (isFull(out)) flush(out, emit);
+  }
+  flush(out, emit);
+  order.splice(0, count);
+  closeGaps(window, gone);
+}
+
+/** Hands out all events of the trace as it has them. */
+export function emitAsRecorded(window: OrderWindow, emit: (batch: EventBatch) => void): void {
+  const out = createBatch();
+  const { rows, added } = window;
+  for (let row = 0; row < rows.length; row++) {
+    if (added[row]) continue;
+    copyEvent(rows, row, out, out.length);
+    out.look[out.length++] = Look.whole;
+    if (isFull(out)) flush(out, emit);
+  }
+  flush(out, emit);
+}
+
+function flush(out: EventBatch, emit: (batch: EventBatch) => void): void {
+  if (out.length > 0) emit(out);
+  out.length = 0;
+}
+
+/** Moves the rows that are left to the front. */
+function closeGaps(window: OrderWindow, gone: Uint8Array): void {
+  const { rows, placed, added, order } = window;
+  const to = new Int32Array(rows.length);
+  let count = 0;
+  for (let n = 0; n < rows.length; n++) {
+    if (gone[n]) continue;
+    to[n] = count;
+    placed[count] = placed[n];
+    added[count] = added[n];
+    copyEvent(rows, n, rows, count++);
+  }
+  rows.length = count;
+  for (let k = 0; k < order.length; k++) order[k] = to[order[k]];
+  window.next = 0;
+  while (window.next < count && placed[window.next]) window.next++;
+}
