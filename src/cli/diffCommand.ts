@@ -12,7 +12,7 @@ import {
   type ReplayOptions,
 } from './options.js';
 import { renderOptions } from './output.js';
-import { replayTrace, requireRelease, strictProblem } from './run.js';
+import { replayTrace, requireRelease, strictProblem, tellLosses, unlessIncomplete } from './run.js';
 
 interface Options extends ReplayOptions, OutputOptions {
   old: string;
@@ -53,7 +53,9 @@ export function diffCommand(): Command {
       await output.write(
         options.json ? diffJson(diff) : diffText(diff, renderOptions(options.file)),
       );
-      return strictProblem(options, path, info) ?? (areDifferent(diff) ? Exit.found : Exit.ok);
+      tellLosses(path, info);
+      const status = areDifferent(diff) ? Exit.found : Exit.ok;
+      return strictProblem(options, path, info) ?? unlessIncomplete(status, info);
     });
   });
   return command;

@@ -6,7 +6,7 @@ import { eachTrace } from './eachTrace.js';
 import { Exit } from './exit.js';
 import { addReplayOptions, type ReplayOptions } from './options.js';
 import { renderOptions } from './output.js';
-import { chooseReleases, replayTrace, strictProblem } from './run.js';
+import { chooseReleases, replayTrace, strictProblem, tellLosses, unlessIncomplete } from './run.js';
 
 interface Options extends ReplayOptions {
   line: number;
@@ -48,7 +48,9 @@ export function explainCommand(): Command {
             ? explainJson(path, explanation)
             : explainText(path, explanation, renderOptions(options.file)),
         );
-        return strictProblem(options, path, info) ?? (explanation.result ? Exit.ok : Exit.found);
+        tellLosses(path, info);
+        const status = explanation.result ? Exit.ok : Exit.found;
+        return strictProblem(options, path, info) ?? unlessIncomplete(status, info);
       }),
     );
   return command;

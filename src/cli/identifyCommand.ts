@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { type MismatchWatch, watchMismatches } from '../analysis/mismatches.js';
+import type { TraceInfo } from '../events/trace.js';
 import { RELEASES } from '../kernel/releases.js';
 import { followsTag, tagsOf } from '../kernel/tags.js';
 import { harmless, harmlessJson } from '../render/harmless.js';
@@ -11,7 +12,7 @@ import {
   type OutputOptions,
   type ReplayOptions,
 } from './options.js';
-import { type Replayed, replayTrace, strictProblem } from './run.js';
+import { type Replayed, replayTrace, strictProblem, tellLosses } from './run.js';
 
 type Options = ReplayOptions & OutputOptions;
 
@@ -48,7 +49,8 @@ export function identifyCommand(): Command {
       );
       const result = identify(path, replayed);
       await output.write(options.json ? `${harmlessJson(result)}\n` : identifyText(result));
-      return strictProblem(options, path, replayed.info) ?? status(result);
+      tellLosses(path, replayed.info);
+      return strictProblem(options, path, replayed.info) ?? status(result, replayed.info);
     }),
   );
   return command;
@@ -75,8 +77,9 @@ function identify(path: string, { runs }: Replayed<MismatchWatch>): IdentifyResu
   };
 }
 
-function status({ recorded, matches }: IdentifyResult): number {
-  if (recorded === 0) return Exit.unproved;
+function status({ recorded, matches }: IdentifyResult, { losses }: TraceInfo): number {
+  // A call that is missing shifts every later address: neither answer is proved.
+  if (recorded === 0 || losses.length > 0) return Exit.unproved;
   return matches.length > 0 ? Exit.ok : Exit.found;
 }
 

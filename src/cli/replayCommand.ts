@@ -64,8 +64,9 @@ export function replayCommand(): Command {
   return command;
 }
 
-function verdict({ counts }: Report, failOn: FailOn): number {
-  if (failOn === 'never') return Exit.ok;
+function verdict({ counts, losses }: Report, failOn: FailOn): number {
+  const errors = failOn === 'never' ? 0 : countLevel(counts, 'error');
   const warnings = failOn === 'warning' ? countLevel(counts, 'warning') : 0;
-  return countLevel(counts, 'error') + warnings > 0 ? Exit.found : Exit.ok;
+  if (errors + warnings > 0) return Exit.found;
+  return losses.length > 0 ? Exit.unproved : Exit.ok;
 }

@@ -8,6 +8,7 @@ import {
   nearestReleases,
   placeRelease,
 } from '../kernel/select.js';
+import { lossLines } from '../render/losses.js';
 import { bootPool } from '../replay/bootPool.js';
 import { createSession, type Session } from '../replay/session.js';
 import type { TraceSummary } from '../report/report.js';
@@ -205,4 +206,15 @@ export function strictProblem(
       ` the first: line ${line}: ${message}: ${text}`,
   );
   return Exit.unusable;
+}
+
+/** Says on stderr that a trace is not whole, for commands whose result has no place for it. */
+export function tellLosses(path: string, { losses }: TraceInfo): void {
+  if (losses.length === 0) return;
+  complain(`${path}: ${lossLines(losses, 100).join('\n')}`);
+}
+
+/** What is wrong in an incomplete trace may stand; that nothing is wrong does not. */
+export function unlessIncomplete(status: number, { losses }: TraceInfo): number {
+  return status === Exit.ok && losses.length > 0 ? Exit.unproved : status;
 }

@@ -2,6 +2,8 @@ import { Command } from 'commander';
 import { unmetExpectations } from '../analysis/expectations.js';
 import { type MismatchWatch, watchMismatches } from '../analysis/mismatches.js';
 import { harmless, harmlessJson } from '../render/harmless.js';
+import { lossesJson } from '../render/json.js';
+import { lossLines } from '../render/losses.js';
 import { eachTrace } from './eachTrace.js';
 import { Exit } from './exit.js';
 import {
@@ -26,7 +28,8 @@ export function verifyCommand(): Command {
     .summary("compare every recorded address with the model's")
     .description(
       "Replay traces and compare every recorded address, and the #expect lines, with the model's.\n" +
-        'Exit status 1 and the first differences where they part; 3 where nothing is recorded.',
+        'Exit status 1 and the first differences where they part; 3 where nothing is recorded, or the\n' +
+        'trace has lost events.',
     )
     .argument('<trace...>', 'trace files; - reads standard input');
   addReplayOptions(command);
@@ -63,6 +66,8 @@ interface VerifyResult {
   incomplete: boolean;
   mismatches: { line: number; recorded: string; replayed: string }[];
   expect: null | { ok: boolean; differences: string[] };
+  /** Why the trace is incomplete; left out where it is not. */
+  losses?: unknown[];
 }
 
 function verifyResult(path: string, { info, trace, runs }: Replayed<MismatchWatch>): VerifyResult {
@@ -78,17 +83,20 @@ function verifyResult(path: string, { info, trace, runs }: Replayed<MismatchWatc
     recorded,
     reproduced: recorded - mismatches,
     assumed: session.transients.taken,
-    incomplete: false,
+    incomplete: info.losses.length > 0,
     mismatches: watch.first.map(({ line, recorded: was, replayed }) => ({
       line,
       recorded: was,
       replayed,
     })),
     expect: info.expectations.length === 0 ? null : { ok: differences.length === 0, differences },
+    ...(info.losses.length > 0 && { losses: lossesJson(info.losses) }),
   };
 }
 
 function status(result: VerifyResult): number {
+  // A call that is missing shifts every later address: mismatches prove nothing either.
+  if (result.incomplete) return Exit.unproved;
   if (result.mismatches.length > 0 || result.expect?.ok === false) return Exit.found;
   return result.recorded === 0 ? Exit.unproved : Exit.ok;
 }
@@ -105,6 +113,7 @@ function verifyText(
       ? 'records no results: nothing to verify'
       : `${reproduced} of ${recorded} recorded results reproduced`;
   const lines = [`${word}  ${harmless(result.path)}  ${kernel}${reason}: ${words}`];
+  lines.push(...lossLines(info.losses, 100).map((line) => `  ${line}`));
   const [{ session, watch }] = runs;
   for (const { line, device, recorded: was, replayed } of watch.first.slice(0, SHOWN)) {
     lines.push(`  line ${line}  ${harmless(device)}: recorded ${was}, ${kernel} gives ${replayed}`);

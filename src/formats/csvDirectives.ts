@@ -6,6 +6,14 @@ import { PAGE_SIZES } from '../kernel/constants.js';
 /** Reads the `#word key=value ...` lines of a canonical trace into a trace's declarations. */
 export type DirectiveReader = (text: string, line: number) => void;
 
+/** Reads a directive that is already taken apart; `text` is what a message shows of it. */
+export type DeclarationReader = (
+  word: string,
+  values: Map<string, string>,
+  line: number,
+  text: string,
+) => void;
+
 /** The directives, and what may stand in each; anything else is said not to have been read. */
 const KEYS: Readonly<Record<string, readonly string[]>> = {
   '#swiotlb-trace': ['1'],
@@ -18,6 +26,15 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
 /** Whether a line is a directive of a canonical trace. */
 export function isDirective(text: string): boolean {
   return Object.hasOwn(KEYS, text.trimEnd().split(/\s/, 1)[0]);
+}
+
+/** A reader of directives that fills `info`. */
+export function createDirectiveReader(info: TraceInfo, names: DeviceNames): DirectiveReader {
+  const declare = createDeclarationReader(info, names);
+  return (text, line) => {
+    const [word, ...pairs] = text.trim().split(/\s+/);
+    declare(word, new Map(pairs.map(splitPair)), line, text);
+  };
 }
 
 const MAX_AREAS = 4096;
@@ -52,7 +69,7 @@ function flagOf(values: ReadonlyMap<string, string>, key: string): boolean {
 }
 
 /** A reader that fills `info`. Directives it does not know are problems: they may change the verdict. */
-export function createDirectiveReader(info: TraceInfo, names: DeviceNames): DirectiveReader {
+export function createDeclarationReader(info: TraceInfo, names: DeviceNames): DeclarationReader {
   const readers: Record<string, (values: Map<string, string>, line: number) => void> = {
     '#swiotlb-trace': readVersion,
     '#kernel': readKernel,
@@ -144,14 +161,12 @@ export function createDirectiveReader(info: TraceInfo, names: DeviceNames): Dire
     info.expectations.push(expectation);
   }
 
-  return (text, line) => {
-    const [word, ...pairs] = text.trim().split(/\s+/);
+  return (word, values, line, text) => {
     const reader = readers[word];
     try {
       if (reader === undefined) {
         throw new BadValue(`unknown directive; known are ${Object.keys(readers).join(', ')}`);
       }
-      const values = new Map(pairs.map(splitPair));
       reader(values, line);
       for (const key of values.keys()) {
         if (KEYS[word].includes(key)) continue;

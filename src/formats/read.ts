@@ -1,6 +1,7 @@
 import { createBatch, type EventBatch, isFull } from '../events/batch.js';
 import { UserError } from '../events/errors.js';
 import { shorten, type TraceInfo } from '../events/trace.js';
+import type { BlockTally } from '../source/blocks.js';
 import type { Source } from '../source/open.js';
 import { createBootReader } from './bootLines.js';
 import type { LineParser, TraceFormat } from './format.js';
@@ -87,15 +88,36 @@ export async function readTrace(
   if (parser?.finish) while (!parser.finish(batch)) flush();
   flush();
   if (tally.events === 0) {
-    throw notUnderstood(source.name, info, tally, firstLine, parser?.nothing?.());
+    throw notUnderstood(source, info, tally, firstLine, parser?.nothing?.());
   }
-  if (source.tally.cutLines > 0) {
-    info.assumptions.push({
-      line: undefined,
-      message: `${source.tally.cutLines} lines of more than a megabyte were cut`,
-    });
-  }
+  tellOfDamage(source.tally, info, mayBeCut, tally.lines);
   return tally;
+}
+
+/** NUL bytes in a row from which on they are no noise of a line, but something that was never written. */
+const HOLE_NULS = 16;
+
+/** What the source had to leave out or to mend. */
+function tellOfDamage(
+  { truncated, cutLines, nuls = 0, longestNuls = 0 }: BlockTally,
+  info: TraceInfo,
+  isMachineWritten: boolean,
+  lines: number,
+): void {
+  const lose = (line: number | undefined, message: string): void => {
+    info.losses.push({ line, events: undefined, message });
+  };
+  if (truncated !== undefined) {
+    lose(lines, `${truncated}: ${lines} lines were read, and some may be missing or wrong`);
+  }
+  if (cutLines > 0) {
+    lose(undefined, `${cutLines} lines of more than a megabyte were cut`);
+  }
+  if (longestNuls >= HOLE_NULS || (nuls > 0 && isMachineWritten)) {
+    lose(undefined, `${nuls} NUL bytes stand where text was lost`);
+  } else if (nuls > 0) {
+    info.assumptions.push({ line: undefined, message: `${nuls} NUL bytes were read as blanks` });
+  }
 }
 
 /** The first line that is not blank, for the message that nothing was understood. */
@@ -107,29 +129,31 @@ function firstText(lines: Buffer): string {
 }
 
 function notUnderstood(
-  name: string,
+  { name, tally: { truncated } }: Source,
   info: TraceInfo,
   tally: ReadTally,
   firstLine: string,
   why: string | undefined,
 ): UserError {
   const problem = info.problems.first[0];
+  const early = truncated === undefined ? '' : `\n  ${truncated}: fetch or pack the file again`;
   if (tally.format !== '' && problem !== undefined) {
     return new UserError(
       `${name}: no line can be replayed (${info.problems.count} of ${tally.lines} lines look like ${tally.format}).\n` +
-        `  line ${problem.line}: ${problem.message}: ${problem.text}`,
+        `  line ${problem.line}: ${problem.message}: ${problem.text}${early}`,
     );
   }
   if (why !== undefined) return new UserError(`${name}: is ${tally.format}, but ${why}`);
   if (tally.format !== '') {
     return new UserError(
-      `${name}: is ${tally.format}, but holds no events: there is nothing to replay`,
+      `${name}: is ${tally.format}, but holds no events: there is nothing to replay${early}`,
     );
   }
   return new UserError(
     `${name}: no line can be understood (tried ${FORMATS.map((format) => format.name).join(', ')}).\n` +
       `  the first line is: ${firstLine}\n` +
-      '  give --input-format if detection is wrong, or convert the trace to the canonical CSV',
+      '  give --input-format if detection is wrong, or convert the trace to the canonical CSV' +
+      early,
   );
 }
 

@@ -1,7 +1,8 @@
 import { csv } from './csv.js';
 import { devDbg } from './devDbg.js';
 import type { TraceFormat } from './format.js';
+import { jsonl } from './jsonl.js';
 import { ftrace, perfScript, traceCmd } from './traceText/formats.js';
 
 /** Every trace format, in the order in which they are tried. */
-export const FORMATS: readonly TraceFormat[] = [csv, devDbg, ftrace, traceCmd, perfScript];
+export const FORMATS: readonly TraceFormat[] = [csv, jsonl, devDbg, ftrace, traceCmd, perfScript];

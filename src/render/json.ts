@@ -1,5 +1,6 @@
 import { KEPT_PER_RULE } from '../check/finding.js';
 import { hex } from '../events/numbers.js';
+import type { Loss } from '../events/trace.js';
 import { mostBroken, REPORT_SCHEMA, type Report } from '../report/report.js';
 import { harmlessJson } from './harmless.js';
 import type { RenderOptions } from './table.js';
@@ -41,6 +42,7 @@ export function* renderJson(report: Report, options: RenderOptions): Generator<s
     'assumptions',
     report.assumptions.map(({ line, message }) => ({ line: line ?? null, message })),
   );
+  yield member('losses', lossesJson(report.losses));
   yield member('problems', report.problems);
   yield member('summary', {
     ...report.summary,
@@ -49,6 +51,15 @@ export function* renderJson(report: Report, options: RenderOptions): Generator<s
     doubleAllocatedPages: report.doubleAllocatedPages.map(hex),
   });
   yield '}\n';
+}
+
+/** Losses with what is not known as null. */
+export function lossesJson(losses: readonly Loss[]): unknown[] {
+  return losses.map(({ line, events, message }) => ({
+    line: line ?? null,
+    events: events ?? null,
+    message,
+  }));
 }
 
 function member(name: string, value: unknown): string {

@@ -8,6 +8,7 @@ import type { AllocationRow } from '../report/allocationRows.js';
 import { mostBroken, type Report } from '../report/report.js';
 import { columns, counted, wrap } from './columns.js';
 import { harmless } from './harmless.js';
+import { lossLines } from './losses.js';
 import type { RenderOptions } from './table.js';
 
 /** Findings of one rule, device list entries and assumptions that are shown in full. */
@@ -22,7 +23,7 @@ const LEVELS: readonly Level[] = ['error', 'warning', 'note'];
 export function* renderText(report: Report, options: RenderOptions): Generator<string> {
   const chalk = new Chalk({ level: options.colour });
   const sections = [
-    verdict(report, chalk),
+    verdict(report, options.width, chalk),
     facts(report, options.width),
     findings(report, options.width, chalk),
     options.allocations ? allocations(report, chalk) : [],
@@ -50,14 +51,15 @@ function rulesFound(report: Report): RuleId[] {
   );
 }
 
-function verdict(report: Report, chalk: ChalkInstance): string[] {
+function verdict(report: Report, width: number, chalk: ChalkInstance): string[] {
   const found = LEVELS.slice(0, 2)
     .map((level) => {
       const count = countLevel(report.counts, level);
       return count > 0 ? paint(chalk, level)(counted(count, level)) : '';
     })
     .filter(Boolean);
-  const words = found.length > 0 ? found.join(', ') : chalk.green('nothing wrong found');
+  const nothing = report.losses.length > 0 ? chalk.yellow : chalk.green;
+  const words = found.length > 0 ? found.join(', ') : nothing('nothing wrong found');
   const lines = [chalk.bold(`${harmless(report.trace.path)} on ${report.kernel}: `) + words];
   const pages = report.doubleAllocatedPages;
   if (pages.length > 0) {
@@ -68,7 +70,8 @@ function verdict(report: Report, chalk: ChalkInstance): string[] {
       ),
     );
   }
-  return lines;
+  const [incomplete, ...losses] = lossLines(report.losses, width);
+  return incomplete === undefined ? lines : [...lines, chalk.yellow(incomplete), ...losses];
 }
 
 function facts(report: Report, width: number): string[] {

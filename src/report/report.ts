@@ -2,7 +2,7 @@ import type { PoolFragmentation } from '../analysis/fragmentation.js';
 import type { DeviceUsage } from '../analysis/usage.js';
 import type { Finding } from '../check/finding.js';
 import type { RuleId } from '../check/rules.js';
-import type { Assumption, Problem } from '../events/trace.js';
+import type { Assumption, Loss, Problem } from '../events/trace.js';
 import type { AllocationRows } from './allocationRows.js';
 
 /** Schema of a replay's report; it changes when a field changes. */
@@ -52,6 +52,8 @@ export interface Report {
   counts: Map<RuleId, number>;
   doubleAllocatedPages: number[];
   assumptions: Assumption[];
+  /** What shows that the trace is not whole, so that no verdict on it is safe. */
+  losses: Loss[];
   /** The first lines that could not be used. */
   problems: Problem[];
   /** Each pool at the end, and when it was most broken up. */

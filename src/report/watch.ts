@@ -38,6 +38,7 @@ export function watchForReport(session: Session, keepRows?: KeepRows): ReportWat
         counts: log.counts,
         doubleAllocatedPages: [...log.doubleAllocatedPages].sort((a, b) => a - b),
         assumptions: [...info.assumptions, ...session.assumptions],
+        losses: info.losses,
         problems: info.problems.first,
         fragmentation: { end: fragmentation.end, worst: fragmentation.worst },
         summary: {

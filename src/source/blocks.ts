@@ -15,6 +15,11 @@ export interface BlockTally {
   bytes: number;
   /** Lines that were longer than a block and have been cut. */
   cutLines: number;
+  /** How the data ended before it should have, as in "breaks off"; a line cut by that is left out. */
+  truncated?: string;
+  /** NUL bytes that were made blanks, and the most of them in a row. */
+  nuls?: number;
+  longestNuls?: number;
 }
 
 /** Size of a block, and so the longest line that is read whole. */
@@ -61,6 +66,7 @@ export async function* blocksOfLines(
     if (got === 0) {
       if (filled === 0) return;
       const lacksNewline = bytes[filled - 1] !== NEWLINE;
+      if (lacksNewline && tally.truncated !== undefined) return;
       if (lacksNewline) bytes[filled++] = NEWLINE;
       yield { bytes, end: filled, unfinished: lacksNewline || endsCut };
       return;
@@ -79,15 +85,29 @@ export async function* blocksOfLines(
   }
 }
 
-/** Reads from a stream as `blocksOfLines` wants it. */
-export function readFromStream(stream: Readable): ReadInto {
-  const chunks = stream[Symbol.asyncIterator]();
+/**
+ * Reads from a stream as `blocksOfLines` wants it: also what the stream still held when it failed.
+ * @param over settles when the stream has ended or failed
+ */
+export function readFromStream(stream: Readable, over: Promise<unknown>): ReadInto {
   let chunk: Buffer = Buffer.alloc(0);
+  let isOver = false;
+  let wake = (): void => {};
+  stream.on('readable', () => wake());
+  over.then(() => {
+    isOver = true;
+    wake();
+  });
   return async (into, offset, length) => {
     while (chunk.length === 0) {
-      const next = await chunks.next();
-      if (next.done) return 0;
-      chunk = next.value as Buffer;
+      const next: Buffer | null = stream.read();
+      if (next !== null) chunk = next;
+      else if (isOver) return 0;
+      else {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
     }
     const count = Math.min(length, chunk.length);
     chunk.copy(into, offset, 0, count);
