@@ -216,7 +216,8 @@ function assumptionsOf(tally: OrderTally): Assumption[] {
     );
   }
   if (unexplained > 0) {
-    const cut = unsearched > 0 ? `, for ${unsearched} of which no order was looked for any more` : '';
+    const cut =
+      unsearched > 0 ? `, for ${unsearched} of which no order was looked for any more` : '';
     say(
       tally.unexplainedLine,
       `${unexplained} recorded results, here and further on, are explained by no order that was tried${cut};` +

@@ -1,5 +1,11 @@
 import { Look, Op, Recorded } from '../events/batch.js';
-import { earliest, isRecordedRequest, latest, mayPrecede, type OrderWindow } from './orderWindow.js';
+import {
+  earliest,
+  isRecordedRequest,
+  latest,
+  mayPrecede,
+  type OrderWindow,
+} from './orderWindow.js';
 import type { Scout, SlotRange } from './scout.js';
 
 /** Finds places for rows whose recorded result the model does not give where they stand. */
@@ -253,8 +259,7 @@ export function createOrderSearch(window: OrderWindow, scout: Scout): OrderSearc
     best = { reproduced, from, order: order.slice(from) };
     if (findOrder()) return true;
     const hasAddress = rows.recorded[row] === Recorded.address;
-    const aside =
-      hasAddress && scout.areasFor(rows, row) > 1 ? reachedWith(row, Look.lastArea) : 0;
+    const aside = hasAddress && scout.areasFor(rows, row) > 1 ? reachedWith(row, Look.lastArea) : 0;
     const followed = hasAddress ? reachedWith(row, Look.asRecorded) : 0;
     if (best.reproduced > reproduced && best.reproduced >= Math.max(aside, followed)) {
       restore(from, best.order);

@@ -1,4 +1,12 @@
-import { copyEvent, createBatch, type EventBatch, isFull, Look, Op, Recorded } from '../events/batch.js';
+import {
+  copyEvent,
+  createBatch,
+  type EventBatch,
+  isFull,
+  Look,
+  Op,
+  Recorded,
+} from '../events/batch.js';
 
 /**
  * The stretch of a trace whose order can still change: events in the order of the trace, and the

@@ -8,6 +8,8 @@ const DEFAULT_POOL = 'default';
 
 /** Pools and devices, as the fields of probes tell them. */
 export interface Geometry {
+  /** Later records tell nothing new about the default pool. */
+  isSettled: boolean;
   /** The default pool, from `base=` and `nslabs=`. */
   seeDefaultPool(line: number, values: Float64Array): void;
   /** The default pool's start indexes, from the first record that shows them all. */
@@ -30,11 +32,17 @@ const MASKS = [
   ['dmaMask', Field.dma_mask, 'dma_mask'],
 ] as const;
 
+/** Where so many records of the pool show no start index, none will. */
+const UNTOLD_AFTER = 4;
+
 /** Declares pools and devices in `info`, next to what a boot log may have declared. */
 export function createGeometry(info: TraceInfo): Geometry {
   const indexSeen = new Set<number>();
   let firstIndexes: number[] | undefined;
   const told = new Set<DeviceDeclaration>();
+  /** The masks that records last gave, device by device. */
+  const maskOf: number[] = [];
+  let sightings = 0;
 
   function isBelievable(base: number, nslabs: number): boolean {
     const isAddress = base >= 0 && base < ADDRESS_LIMIT && base % IO_TLB_SIZE === 0;
@@ -66,6 +74,23 @@ export function createGeometry(info: TraceInfo): Geometry {
     });
   }
 
+  function setMask(
+    line: number,
+    device: DeviceDeclaration,
+    [key, , name]: (typeof MASKS)[number],
+    value: number,
+  ): void {
+    if (key === 'segBoundaryMask' && !isSegBoundary(value)) return;
+    if (device[key] !== undefined && device[key] !== value && !told.has(device)) {
+      told.add(device);
+      info.assumptions.push({
+        line,
+        message: `device ${device.name}: ${name} changes in the trace; the replay uses one value`,
+      });
+    }
+    device[key] = value;
+  }
+
   function see(base: number, area: number, index: number): void {
     const pool = info.pools.find((candidate) => candidate.base === base);
     if (pool === undefined || !(index >= 0) || !(area >= 0 && area < pool.areas)) return;
@@ -76,12 +101,15 @@ export function createGeometry(info: TraceInfo): Geometry {
     pool.startIndexes[area] = index;
   }
 
-  return {
+  const geometry: Geometry = {
+    isSettled: false,
+
     seeDefaultPool(line, values) {
       const base = values[Field.base];
       const nslabs = values[Field.nslabs];
       if (!isBelievable(base, nslabs)) return;
       const known = info.pools.find(({ restricted }) => !restricted);
+      geometry.isSettled = firstIndexes !== undefined || ++sightings > UNTOLD_AFTER;
       if (known === undefined) {
         declare({ name: DEFAULT_POOL, base, nslabs, areas: areasFrom(values) }, line);
         return;
@@ -128,20 +156,14 @@ export function createGeometry(info: TraceInfo): Geometry {
       ),
 
     seeDevice(line, device, values) {
-      const declared = info.devices[device];
-      for (const [key, field, name] of MASKS) {
-        const mask = values[field];
-        if (Number.isNaN(mask) || declared[key] === mask) continue;
-        if (key === 'segBoundaryMask' && !isSegBoundary(mask)) continue;
-        if (declared[key] !== undefined && !told.has(declared)) {
-          told.add(declared);
-          info.assumptions.push({
-            line,
-            message: `device ${declared.name}: ${name} changes in the trace; the replay uses one value`,
-          });
-        }
-        declared[key] = mask;
+      for (let mask = 0; mask < MASKS.length; mask++) {
+        const value = values[MASKS[mask][1]];
+        const place = device * MASKS.length + mask;
+        if (value === maskOf[place] || Number.isNaN(value)) continue;
+        maskOf[place] = value;
+        setMask(line, info.devices[device], MASKS[mask], value);
       }
     },
   };
+  return geometry;
 }

@@ -8,7 +8,7 @@ import { createCallQueue } from './calls.js';
 import { type Contexts, contextOf, levelOf } from './contexts.js';
 import { DMA_EVENTS } from './dma.js';
 import { inferMinAlignMasks } from './dmaMasks.js';
-import { emptyFields, scanFields } from './fields.js';
+import { emptyFields, emptyLayout, scanFields } from './fields.js';
 import { createGeometry } from './geometry.js';
 import { createLossLog } from './losses.js';
 import { endRelease, PROBES, UNKNOWN_REACH } from './probes.js';
@@ -19,7 +19,10 @@ import { createWordTable, wordNumber } from './words.js';
 const PROBE_NAMES = Object.keys(PROBES);
 const DMA_NAMES = Object.keys(DMA_EVENTS);
 const eventNames = createWordTable([...PROBE_NAMES, ...DMA_NAMES, 'swiotlb_bounced']);
-const handlers = [...Object.values(PROBES), ...Object.values(DMA_EVENTS)];
+const handlers = [...Object.values(PROBES).map(({ act }) => act), ...Object.values(DMA_EVENTS)];
+
+/** The last field of each event that is wanted once the pool is known; -1 for all, -2 for none. */
+const lastFields = Object.values(PROBES).map(({ last = -1 }) => (last === 'none' ? -2 : last));
 const FIRST_DMA = PROBE_NAMES.length;
 const BOUNCED = FIRST_DMA + DMA_NAMES.length;
 
@@ -40,6 +43,7 @@ export function openTraceText(context: ParseContext): LineParser {
   const contexts: Contexts = new Map();
   const names = createDeviceNames(info.devices);
   const fields = emptyFields();
+  const layouts = handlers.map(emptyLayout);
   const record = emptyRecord();
   const queue = createCallQueue();
   const losses = createLossLog(info);
@@ -105,13 +109,19 @@ export function openTraceText(context: ParseContext): LineParser {
     } else {
       if (event < FIRST_DMA) hasProbes = true;
       if (event < FIRST_DMA || !hasProbes) {
-        scanFields(bytes, record.bodyFrom, record.bodyTo, fields);
+        readFields(bytes, event);
         handlers[event](state, at);
       } else {
         info.otherLines++;
       }
     }
     at.lastLine[state.level] = state.line;
+  }
+
+  function readFields(bytes: Buffer, event: number): void {
+    const last = event < FIRST_DMA && state.geometry.isSettled ? lastFields[event] : -1;
+    if (last === -2) return;
+    scanFields(bytes, record.bodyFrom, record.bodyTo, layouts[event], last, fields);
   }
 
   function isIommu(bytes: Buffer): boolean {

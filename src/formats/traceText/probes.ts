@@ -53,6 +53,7 @@ function readRequest(state: TraceState, call: Call): void {
 /** The default pool and its areas' start indexes, where the probe shows them. */
 function seePool(state: TraceState): void {
   const { values } = state.fields;
+  if (state.geometry.isSettled) return;
   if (values[Field.base] >= 0) state.geometry.seeDefaultPool(state.line, values);
   if (values[Field.idx0] >= 0) state.geometry.seeStartIndexes(values);
 }
@@ -301,27 +302,36 @@ function innermost(calls: Call[]): Call | undefined {
   return calls[calls.length - 1];
 }
 
+/** A probe: what it does with a record, and which fields it reads. */
+export interface Probe {
+  act: ProbeHandler;
+  /** The last field that is wanted once the pool is known; `none` for records that only mark a moment. */
+  last?: number | 'none';
+}
+
 /** Every record of our recipes and of the recorded runs that a replay uses. */
-export const PROBES: Record<string, ProbeHandler> = {
-  map,
-  map_locked: mapLocked,
-  map_ret: mapRet,
-  mapx,
-  unmap,
-  unmap_locked: unmapLocked,
-  unmap_ret: unmapRet,
-  search,
-  search_locked: searchLocked,
-  search_ret: searchRet,
-  alloc,
-  alloc_ret: allocRet,
-  free,
-  free_ret: unmapRet,
-  release,
-  release_locked: unmapLocked,
-  pool_add: poolAdd,
-  sync: (state) =>
-    sync(state, state.fields.values[Field.target] === 1 ? Op.syncForDevice : Op.syncForCpu),
-  sync_cpu: (state) => sync(state, Op.syncForCpu),
-  sync_dev: (state) => sync(state, Op.syncForDevice),
+export const PROBES: Record<string, Probe> = {
+  map: { act: map, last: Field.dma_mask },
+  map_locked: { act: mapLocked, last: 'none' },
+  map_ret: { act: mapRet, last: Field.ret },
+  mapx: { act: mapx, last: Field.ret },
+  unmap: { act: unmap, last: Field.attrs },
+  unmap_locked: { act: unmapLocked, last: 'none' },
+  unmap_ret: { act: unmapRet, last: 'none' },
+  search: { act: search },
+  search_locked: { act: searchLocked },
+  search_ret: { act: searchRet },
+  alloc: { act: alloc },
+  alloc_ret: { act: allocRet },
+  free: { act: free },
+  free_ret: { act: unmapRet, last: 'none' },
+  release: { act: release },
+  release_locked: { act: unmapLocked, last: 'none' },
+  pool_add: { act: poolAdd },
+  sync: {
+    act: (state) =>
+      sync(state, state.fields.values[Field.target] === 1 ? Op.syncForDevice : Op.syncForCpu),
+  },
+  sync_cpu: { act: (state) => sync(state, Op.syncForCpu) },
+  sync_dev: { act: (state) => sync(state, Op.syncForDevice) },
 };
