@@ -111,7 +111,7 @@ function tellOfDamage(
     lose(lines, `${truncated}: ${lines} lines were read, and some may be missing or wrong`);
   }
   if (cutLines > 0) {
-    lose(undefined, `${cutLines} lines of more than a megabyte were cut`);
+    lose(undefined, `${cutLines} of the lines had more than a megabyte and were cut`);
   }
   if (longestNuls >= HOLE_NULS || (nuls > 0 && isMachineWritten)) {
     lose(undefined, `${nuls} NUL bytes stand where text was lost`);

@@ -87,7 +87,7 @@ describe('a trace of which nothing is understood', () => {
   test('shows its first line and names the formats that were tried', async () => {
     const message = await userErrorOf(() => read('\r\n  \nhello, world\r\nagain\n'));
     expect(message).toBe(
-      'test.trace: no line can be understood (tried csv, dev-dbg).\n' +
+      'test.trace: no line can be understood (tried csv, jsonl, dev-dbg).\n' +
         '  the first line is: hello, world\n' +
         '  give --input-format if detection is wrong, or convert the trace to the canonical CSV',
     );
@@ -121,10 +121,13 @@ test('lines of more than a megabyte are cut, which is said, and lose no other li
   const { events, info, tally } = await read(text);
   expect(events.map((event) => event.line)).toEqual([1, 3, 5]);
   expect(tally.lines).toBe(5);
-  expect(info.assumptions.at(-1)).toEqual({
-    line: undefined,
-    message: '2 lines of more than a megabyte were cut',
-  });
+  expect(info.losses).toEqual([
+    {
+      line: undefined,
+      events: undefined,
+      message: '2 of the lines had more than a megabyte and were cut',
+    },
+  ]);
 });
 
 describe('a trace in pieces gives what it gives whole', () => {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -107,7 +108,8 @@ describe('cutting bytes into blocks of lines', () => {
 describe('reading from a stream', () => {
   test('gives all chunks in order, empty ones skipped, whatever length is asked for', async () => {
     const parts = ['ab', '', 'cdefg', '', '', 'h'].map((part) => Buffer.from(part));
-    const readInto = readFromStream(Readable.from(parts));
+    const stream = Readable.from(parts, { objectMode: false });
+    const readInto = readFromStream(stream, once(stream, 'end'));
     const into = Buffer.alloc(100);
     let filled = 0;
     for (;;) {
@@ -118,4 +120,24 @@ describe('reading from a stream', () => {
     }
     expect(into.toString('utf8', 0, filled)).toBe('abcdefgh');
   });
+
+  test('gives what a stream still holds when it fails', async () => {
+    const stream = new Readable({ read() {} });
+    stream.push('held');
+    const failed = once(stream, 'error');
+    stream.destroy(new Error('broken'));
+    const into = Buffer.alloc(10);
+    const readInto = readFromStream(stream, failed);
+    expect(await readInto(into, 0, 10)).toBe(4);
+    expect(await readInto(into, 4, 6)).toBe(0);
+  });
+});
+
+test('a line that the end of truncated data cuts is left out', async () => {
+  const tally: BlockTally = { bytes: 0, cutLines: 0, truncated: 'the data breaks off' };
+  const blocks: string[] = [];
+  for await (const { bytes, end } of blocksOfLines(inChunks(Buffer.from('a\nb')), tally)) {
+    blocks.push(bytes.toString('utf8', 0, end));
+  }
+  expect(blocks).toEqual(['a\n']);
 });

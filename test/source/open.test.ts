@@ -122,38 +122,47 @@ describe('what cannot be read', () => {
     expect(await errorFor(gzipSync(''))).toBe('bad.file: is empty: there is nothing to replay');
   });
 
-  test.each([2, 10, 100, -1])('gzip that breaks off after %d bytes', async (length) => {
-    const packed = gzipSync(longTrace(1000));
-    expect(await errorFor(packed.subarray(0, length))).toBe(
-      'bad.file: cannot be unpacked: unexpected end of file: fetch or pack the file again',
-    );
-  });
-
-  test('gzip with a damaged byte', async () => {
-    const packed = gzipSync(longTrace(1000));
-    packed[packed.length - 5] ^= 0xff;
-    expect(await errorFor(packed)).toMatch(
-      /^bad\.file: cannot be unpacked: incorrect .*: fetch or pack the file again$/,
-    );
-  });
-
-  test('binary data, plain and packed', async () => {
-    const said =
-      'bad.file: is binary data (a NUL byte at offset 4): give the text of a trace or log';
-    const elf = Buffer.from('\x7fELF\0\0\0\0 and more behind it');
-    expect(await errorFor(elf)).toBe(said);
-    expect(await errorFor(gzipSync(elf))).toBe(said);
-  });
-
-  test('text in UTF-16', async () => {
-    expect(await errorFor(Buffer.from('dev,op', 'utf16le'))).toContain('is binary data');
+  test.each([
+    ['zeros', Buffer.alloc(100), '100 of its first 100 bytes'],
+    [
+      'a table of numbers',
+      Buffer.from([0x7f, 1, 2, 3, ...Buffer.from('text')]),
+      '3 of its first 8',
+    ],
+    ['text in UTF-16 without a mark', Buffer.from('dev,op', 'utf16le'), '6 of its first 12 bytes'],
+  ])('%s, plain and packed', async (_, bytes, said) => {
+    for (const content of [bytes, gzipSync(bytes)]) {
+      const message = await errorFor(content);
+      expect(message).toContain(`bad.file: is binary data (${said}`);
+      expect(message).toContain("tr -d '\\0' < FILE");
+    }
   });
 
   test.each([
-    ['zstd data', [0x28, 0xb5, 0x2f, 0xfd], 'unpack it first: zstd -dc FILE'],
-    ['xz data', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0], 'unpack it first: xz -dc FILE'],
+    ['packed twice, as gzip data', [...gzipSync('x')], 'unpack it once'],
+    ['packed twice, as zstd data', [0x28, 0xb5, 0x2f, 0xfd], 'unpack it once'],
+    ['packed twice, as xz data', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0], 'unpack it once'],
+  ])('%s', async (what, magic, advice) => {
+    const message = await errorFor(gzipSync(Buffer.from(magic)));
+    expect(message).toBe(`bad.file: is ${what}: ${advice}`);
+  });
+
+  const tar = Buffer.alloc(512, 'a');
+  tar.write('ustar', 257);
+  test.each<[string, number[], string]>([
     ['a trace-cmd recording', [0x17, 8, 0x44, ...Buffer.from('tracing')], 'trace-cmd report -i'],
     ['a perf recording', [...Buffer.from('PERFILE2')], 'give its text: perf script -i FILE'],
+    ['a journal of systemd', [...Buffer.from('LPKSHHRH')], 'journalctl -k'],
+    ['text in UTF-16', [...Buffer.from('\ufeffdev,op', 'utf16le')], 'iconv -f UTF-16 -t UTF-8'],
+    ['text in UTF-16', [...Buffer.from('\ufeffdev,op', 'utf16le').swap16()], 'iconv -f UTF-16'],
+    ['a tar archive', [...tar], 'tar -xOf FILE MEMBER'],
+    ['a zip archive', [...Buffer.from('PK\x03\x04')], 'unzip -p FILE MEMBER'],
+    ['a 7z archive', [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c], '7z x -so FILE MEMBER'],
+    ['bzip2 data', [...Buffer.from('BZh9')], 'bzip2 -dc FILE'],
+    ['lz4 data', [4, 0x22, 0x4d, 0x18], 'lz4 -dc FILE'],
+    ['an ELF file (a vmcore?)', [...Buffer.from('\x7fELF')], 'crash --minimal'],
+    ['a dump of kdump', [...Buffer.from('KDUMP   ')], 'crash --minimal'],
+    ['a dump of kdump', [...Buffer.from('makedumpfile')], 'crash --minimal'],
   ])('%s, plain and packed', async (what, magic, advice) => {
     const bytes = Buffer.concat([Buffer.from(magic), Buffer.from('\0\x01 some more')]);
     for (const content of [bytes, gzipSync(bytes)]) {
@@ -168,6 +177,7 @@ describe('what cannot be read', () => {
     const before = openFiles();
     await errorFor('');
     await errorFor('\0');
+    await errorFor(gzipSync('\0'));
     await userErrorOf(() => openSource('/'));
     expect(openFiles()).toBe(before);
   });
