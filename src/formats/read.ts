@@ -41,6 +41,7 @@ export async function readTrace(
   let parser: LineParser | undefined;
   let firstLine = '';
   let mayBeCut = false;
+  let isKernelLog = false;
   const boot = createBootReader(info);
 
   const flush = (): void => {
@@ -60,6 +61,7 @@ export async function readTrace(
         const before = tally.lines;
         tally.lines = boot.readLines(block.bytes, 0, block.end, before);
         info.otherLines += tally.lines - before;
+        isKernelLog ||= KERNEL_LOG_WORDS.some((word) => lines.includes(word));
         continue;
       }
       tally.format = format.name;
@@ -88,11 +90,35 @@ export async function readTrace(
   if (parser?.finish) while (!parser.finish(batch)) flush();
   flush();
   if (tally.events === 0) {
-    throw notUnderstood(source, info, tally, firstLine, parser?.nothing?.());
+    const why = isKernelLog ? KERNEL_LOG_ADVICE : parser?.nothing?.();
+    throw notUnderstood(source, info, tally, firstLine, why);
   }
   tellOfDamage(source.tally, info, mayBeCut, tally.lines);
   return tally;
 }
+
+/** What only kernels say, of all that they say about their pools and IOMMUs. */
+const KERNEL_LOG_WORDS = [
+  'swiotlb buffer is full',
+  'swiotlb_tbl_map_single: ',
+  ' overflow (mask ',
+  'io_tlb_used',
+  'software IO TLB',
+  'SW-IOMMU',
+  'SWIOTLB',
+  '] Linux version',
+  'DMA-API: ',
+  'AMD-Vi: ',
+  'DMAR: ',
+  'iommu: ',
+  'arm-smmu',
+  'SMMUv',
+  'smmu: ',
+];
+
+const KERNEL_LOG_ADVICE =
+  'holds no lines about single allocations that a replay could use:' +
+  ' `swiotlb-replay diagnose FILE` tells what it proves';
 
 /** NUL bytes in a row from which on they are no noise of a line, but something that was never written. */
 const HOLE_NULS = 16;
@@ -143,7 +169,9 @@ function notUnderstood(
         `  line ${problem.line}: ${problem.message}: ${problem.text}${early}`,
     );
   }
-  if (why !== undefined) return new UserError(`${name}: is ${tally.format}, but ${why}`);
+  if (why !== undefined) {
+    return new UserError(`${name}: is ${tally.format || 'a kernel log'}, but ${why}${early}`);
+  }
   if (tally.format !== '') {
     return new UserError(
       `${name}: is ${tally.format}, but holds no events: there is nothing to replay${early}`,

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { csv } from '../../src/formats/csv.js';
 import { devDbg } from '../../src/formats/devDbg.js';
-import { FORMATS } from '../../src/formats/table.js';
+import { FORMATS, FORMATS } from '../../src/formats/table.js';
 import { devDbgLine } from '../support/devDbgLines.js';
 import { read, userErrorOf } from '../support/reading.js';
 
@@ -84,10 +84,15 @@ describe('telling the format by content', () => {
 });
 
 describe('a trace of which nothing is understood', () => {
+  test('is sent to diagnose if it is a kernel log', async () => {
+    const log = 'x 0000:00:01.0: swiotlb buffer is full (sz: 8 bytes), total 0 (slots), used 0 (slots)\n';
+    expect(await userErrorOf(() => read(log))).toContain('`swiotlb-replay diagnose FILE`');
+  });
+
   test('shows its first line and names the formats that were tried', async () => {
     const message = await userErrorOf(() => read('\r\n  \nhello, world\r\nagain\n'));
     expect(message).toBe(
-      'test.trace: no line can be understood (tried csv, jsonl, dev-dbg).\n' +
+      `test.trace: no line can be understood (tried ${FORMATS.map(({ name }) => name).join(', ')}).\n` +
         '  the first line is: hello, world\n' +
         '  give --input-format if detection is wrong, or convert the trace to the canonical CSV',
     );
