@@ -38,6 +38,7 @@ const PACKAGE_HOMES: Record<string, RegExp> = {
   chalk: /^src\/(render|cli)\//,
   commander: /^src\/cli\//,
   'csv-parse/sync': /^src\/formats\/csv\.ts$/,
+  'zstddec/stream': /^src\/source\/zstd\.ts$/,
 };
 
 /** Lines beyond which a file is no longer one thing. */
