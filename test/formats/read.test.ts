@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { csv } from '../../src/formats/csv.js';
 import { devDbg } from '../../src/formats/devDbg.js';
-import { FORMATS, FORMATS } from '../../src/formats/table.js';
+import { FORMATS } from '../../src/formats/table.js';
 import { devDbgLine } from '../support/devDbgLines.js';
 import { read, userErrorOf } from '../support/reading.js';
 
