@@ -37,17 +37,17 @@ export interface OrderTally {
   /** Results that nothing explains, and the line of the first. */
   unexplained: number;
   unexplainedLine: number;
-  /** Of those, how many were not searched for, as too many searches had found nothing. */
+  /** Results for which no order was looked for, as the searches before had cost too much. */
   unsearched: number;
   /** Releases that the trace lacks. */
   lost: number;
 }
 
 /** Placed rows that may still be moved. */
-const HISTORY = 1024;
+const HISTORY = 2048;
 
 /** Rows that are read before one is placed for good. */
-const AHEAD = 1024;
+const AHEAD = 2048;
 
 /** Steps of searches that a trace is granted, and more for each of its events: the time stays linear. */
 const STEPS_GRANTED = 200_000;
@@ -107,24 +107,22 @@ export function createOrderFinder(
   function settle(ahead: number): void {
     while (window.next < window.rows.length - ahead) {
       if (search.placeNext() || addLostReleases()) continue;
-      const line = window.rows.line[window.next];
       const maySearch = search.spent < granted;
-      if (!search.resolve(maySearch)) noteUnexplained(line, maySearch);
+      if (!maySearch) tally.unsearched++;
+      search.resolve(maySearch);
     }
-  }
-
-  function noteUnexplained(line: number, wasSearched: boolean): void {
-    if (tally.unexplained++ === 0) tally.unexplainedLine = line;
-    if (!wasSearched) tally.unsearched++;
   }
 
   /** Counts what is about to be handed on. */
   function note(row: number, isAhead: boolean): void {
-    const { rows, added } = window;
+    const { rows, marks } = window;
     const line = rows.line[row];
-    if (added[row]) noteLoss(line);
+    if (marks.added[row]) noteLoss(line);
     if (isAhead && tally.moved++ === 0) tally.movedLine = line;
     if (rows.look[row] === Look.lastArea && tally.aside++ === 0) tally.asideLine = line;
+    if (marks.unexplained[row] && isRecordedRequest(rows, row) && tally.unexplained++ === 0) {
+      tally.unexplainedLine = line;
+    }
   }
 
   function noteLoss(line: number): void {
@@ -150,8 +148,10 @@ export function createOrderFinder(
 
   /** Whether the first stretch shows that the model is not the trace's: another kernel's, say. */
   function isHopeless(): boolean {
-    const requests = window.order.filter((row) => isRecordedRequest(window.rows, row)).length;
-    return tally.unexplained + tally.lost > HOPELESS * requests;
+    const { rows, marks, order } = window;
+    const requests = order.filter((row) => isRecordedRequest(rows, row));
+    const unexplained = requests.filter((row) => marks.unexplained[row]);
+    return unexplained.length > HOPELESS * requests.length;
   }
 
   function giveUp(): void {
@@ -216,7 +216,10 @@ function assumptionsOf(tally: OrderTally): Assumption[] {
     );
   }
   if (unexplained > 0) {
-    const cut = unsearched > 0 ? `, for ${unsearched} of which no order was looked for any more` : '';
+    const cut =
+      unsearched > 0
+        ? ` (for ${unsearched} none was looked for: the searches before had cost too much)`
+        : '';
     say(
       tally.unexplainedLine,
       `${unexplained} recorded results, here and further on, are explained by no order that was tried${cut};` +
