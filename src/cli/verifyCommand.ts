@@ -77,7 +77,7 @@ function verifyResult(path: string, { info, trace, runs }: Replayed<MismatchWatc
     events: trace.events,
     recorded,
     reproduced: recorded - mismatches,
-    assumed: session.transients.taken,
+    assumed: session.transients.taken + session.totals.lookedAside,
     incomplete: false,
     mismatches: watch.first.map(({ line, recorded: was, replayed }) => ({
       line,

@@ -7,7 +7,6 @@ import {
   createOrderWindow,
   emitAsRecorded,
   emitPlaced,
-  hasSlack,
   insertRow,
   isRecordedRequest,
 } from './orderWindow.js';
@@ -28,6 +27,8 @@ export interface OrderFinder {
 
 /** What an order finder has done. */
 export interface OrderTally {
+  /** Whether no order was looked for in the end, as the model does not fit the trace. */
+  gaveUp: boolean;
   /** Calls that were put before one recorded earlier, and the line of the first. */
   moved: number;
   movedLine: number;
@@ -49,29 +50,41 @@ const HISTORY = 2048;
 /** Rows that are read before one is placed for good. */
 const AHEAD = 2048;
 
-/** Steps of searches that a trace is granted, and more for each of its events: the time stays linear. */
-const STEPS_GRANTED = 200_000;
-const STEPS_PER_EVENT = 25;
+/** Steps of the model that the searches in a trace may cost. */
+export interface StepBudget {
+  start: number;
+  /** More for each event: the time stays linear. */
+  perEvent: number;
+}
+
+const BUDGET: StepBudget = { start: 200_000, perEvent: 25 };
 
 /** A first stretch with more unexplained results than this share says that the model is not the trace's. */
 const HOPELESS = 0.25;
+
+/** Whether a trace's order must be found before anything can be said of its events. */
+export function needsOrder({ orderIsExact, mayLackEvents }: TraceInfo): boolean {
+  return !orderIsExact || mayLackEvents;
+}
 
 /**
  * An order finder for a trace.
  * @param options the release that was recorded, with its pools
  * @param emit told of events in the order found; batches are reused
+ * @param budget what searches may cost
  */
 export function createOrderFinder(
   info: TraceInfo,
   options: SessionOptions,
   emit: (batch: EventBatch) => void,
+  budget = BUDGET,
 ): OrderFinder {
   const tally = emptyTally();
   let mode: 'new' | 'exact' | 'finding' = 'new';
   const window = createOrderWindow();
   let scout: Scout;
   let search: OrderSearch;
-  let granted = STEPS_GRANTED;
+  let granted = budget.start;
   let isTrial = true;
   let loss: Loss | undefined;
 
@@ -157,7 +170,7 @@ export function createOrderFinder(
   function giveUp(): void {
     mode = 'exact';
     emitAsRecorded(window, emit);
-    Object.assign(tally, emptyTally());
+    Object.assign(tally, emptyTally(), { gaveUp: true });
     info.assumptions.push({
       line: undefined,
       message:
@@ -170,7 +183,7 @@ export function createOrderFinder(
     tally,
     run(batch) {
       if (mode === 'new') {
-        mode = info.mayLackEvents || hasSlack(batch) ? 'finding' : 'exact';
+        mode = needsOrder(info) ? 'finding' : 'exact';
         if (mode === 'finding') {
           scout = createScout(info, options);
           search = createOrderSearch(window, scout);
@@ -181,7 +194,7 @@ export function createOrderFinder(
         return;
       }
       appendRows(window, batch);
-      granted += STEPS_PER_EVENT * batch.length;
+      granted += budget.perEvent * batch.length;
       settle(AHEAD);
       handOn(HISTORY);
     },
@@ -231,6 +244,7 @@ function assumptionsOf(tally: OrderTally): Assumption[] {
 
 function emptyTally(): OrderTally {
   return {
+    gaveUp: false,
     moved: 0,
     movedLine: 0,
     aside: 0,

@@ -91,13 +91,6 @@ export function isRecordedRequest({ op, recorded }: EventBatch, n: number): bool
   return (op[n] === Op.map || op[n] === Op.alloc) && recorded[n] !== Recorded.none;
 }
 
-/** Whether the place of any event is not exact. */
-export function hasSlack(batch: EventBatch): boolean {
-  const { line, slack, length } = batch;
-  for (let n = 0; n < length; n++) if (slack[n] !== line[n]) return true;
-  return false;
-}
-
 function reserve(window: OrderWindow, more: number): void {
   const { rows, marks } = window;
   const needed = rows.length + more;
