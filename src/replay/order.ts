@@ -57,7 +57,7 @@ export interface StepBudget {
   perEvent: number;
 }
 
-const BUDGET: StepBudget = { start: 200_000, perEvent: 25 };
+const BUDGET: StepBudget = { start: 400_000, perEvent: 8 };
 
 /** A first stretch with more unexplained results than this share says that the model is not the trace's. */
 const HOPELESS = 0.25;
@@ -150,6 +150,7 @@ export function createOrderFinder(
   }
 
   function handOn(keep: number): void {
+    if (window.order.length <= keep) return;
     if (isTrial && isHopeless()) {
       giveUp();
       return;

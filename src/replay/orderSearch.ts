@@ -35,6 +35,9 @@ const MOST_MOVES = 3;
 /** Steps of the model that one search may cost. */
 const MOST_STEPS = 6000;
 
+/** What looking for candidates in the window costs, in steps. */
+const STEPS_PER_SCAN = 64;
+
 /**
  * The search on a window, with a scout whose steps are the window's placed rows.
  */
@@ -46,11 +49,15 @@ export function createOrderSearch(window: OrderWindow, scout: Scout): OrderSearc
   let stepsLeft = 0;
   let best: { reproduced: number; from: number; order: number[] };
 
+  function charge(steps: number): void {
+    search.spent += steps;
+    stepsLeft -= steps;
+  }
+
   /** Places a row if the model gives its recorded result, or as was decided for it before. */
   function place(row: number): boolean {
     const { rows, marks } = window;
-    search.spent++;
-    stepsLeft--;
+    charge(1);
     rows.look[row] = Look.whole;
     marks.unexplained[row] = 0;
     if (scout.apply(rows, row)) {
@@ -88,8 +95,7 @@ export function createOrderSearch(window: OrderWindow, scout: Scout): OrderSearc
 
   function unplaceLast(): number {
     const row = window.order.pop() as number;
-    search.spent++;
-    stepsLeft--;
+    charge(1);
     scout.undo();
     window.marks.placed[row] = 0;
     if (isReproduced(row)) reproduced--;
@@ -144,6 +150,7 @@ export function createOrderSearch(window: OrderWindow, scout: Scout): OrderSearc
   function tryMoves(moves: number): boolean {
     const doubtful = window.next;
     const floor = firstUndoable();
+    charge(STEPS_PER_SCAN);
     if (place(doubtful)) return advance();
     const missed = scout.missed;
     return (
@@ -281,7 +288,7 @@ export function createOrderSearch(window: OrderWindow, scout: Scout): OrderSearc
     }
     const from = firstUndoable();
     stepsLeft = maySearch ? MOST_STEPS : 0;
-    goal = reproduced + CONFIRMING;
+    goal = reproduced + (maySearch ? CONFIRMING : 1);
     best = { reproduced, from, order: order.slice(from) };
     if (findOrder()) return;
     const hasAddress = rows.recorded[row] === Recorded.address;
