@@ -1,3 +1,4 @@
+import type { EventBatch } from '../events/batch.js';
 import { UserError } from '../events/errors.js';
 import { type Assumption, emptyTraceInfo, type TraceInfo } from '../events/trace.js';
 import { readBootLog, readTrace } from '../formats/read.js';
@@ -10,6 +11,9 @@ import {
 } from '../kernel/select.js';
 import { lossLines } from '../render/losses.js';
 import { bootPool } from '../replay/bootPool.js';
+import type { SessionOptions } from '../replay/devices.js';
+import { createOrderFinder, needsOrder, type OrderFinder } from '../replay/order.js';
+import { explainingRelease } from '../replay/recordedRelease.js';
 import { createSession, type Session } from '../replay/session.js';
 import type { TraceSummary } from '../report/report.js';
 import { openSource } from '../source/open.js';
@@ -90,6 +94,12 @@ export function chooseReleases(name: string | undefined, info: TraceInfo): Relea
   return { releases: candidateReleases(), reason: undefined, elect: true };
 }
 
+/** The release whose results a trace records, as far as that is known. */
+function recordedRelease(info: TraceInfo, { releases, elect }: ReleaseChoice): Release | undefined {
+  const named = info.kernel === undefined ? undefined : placeRelease(info.kernel)?.release;
+  return named ?? (releases.length === 1 && !elect ? releases[0] : undefined);
+}
+
 /**
  * Reads a trace once and replays it in every release of `choose`.
  * @param attach sets up what watches a session
@@ -107,30 +117,58 @@ export async function replayTrace<W>(
   const progress = createProgress(source, process.stderr);
   let choice: ReleaseChoice | undefined;
   let runs: Watched<W>[] = [];
+  let finder: OrderFinder | undefined;
 
-  function start(): void {
+  function start(batch: EventBatch): void {
     if (options.pageSize === undefined && info.pageSize === undefined) {
       info.assumptions.push({
         line: undefined,
         message: `pages of ${DEFAULT_PAGE_SIZE} bytes; --page-size says otherwise`,
       });
     }
-    choice = choose(info);
     const pageSize = options.pageSize ?? info.pageSize ?? DEFAULT_PAGE_SIZE;
+    const optionsOf = (release: Release): SessionOptions => ({
+      release,
+      pageSize,
+      pools: options.pool,
+      devices: options.device,
+      ...(options.search && { search: options.search }),
+    });
+    choice = choose(info);
+    if (choice.elect && needsOrder(info)) choice = electBeforehand(choice, batch, optionsOf);
+    const recorded = recordedRelease(info, choice);
     runs = choice.releases.map((release) => {
       const assumptions: Assumption[] = [];
       const { swiotlb } = options;
       const atBoot = swiotlb ? [bootPool(release, swiotlb, info, assumptions)] : [];
       const session = createSession(info, {
-        release,
-        pageSize,
+        ...optionsOf(release),
         pools: [...atBoot, ...options.pool],
-        devices: options.device,
-        ...(options.search && { search: options.search }),
+        followsLook: release === recorded && swiotlb === undefined,
       });
       session.assumptions.push(...assumptions);
       return { session, watch: attach(session) };
     });
+    if (recorded !== undefined) finder = createOrderFinder(info, optionsOf(recorded), replay);
+  }
+
+  /** Where the order is not recorded, a release cannot be judged by every address: see explainingRelease(). */
+  function electBeforehand(
+    { releases }: ReleaseChoice,
+    batch: EventBatch,
+    optionsOf: (release: Release) => SessionOptions,
+  ): ReleaseChoice {
+    const release = explainingRelease(info, batch, releases, optionsOf);
+    return {
+      releases: [release],
+      reason: 'the newest that explains most of the first recorded addresses',
+      elect: false,
+    };
+  }
+
+  function replay(batch: EventBatch): void {
+    for (const { session } of runs) session.run(batch);
+    if (choice?.elect) runs = runs.filter(stillElectable);
   }
 
   try {
@@ -139,11 +177,12 @@ export async function replayTrace<W>(
       pageSize: options.pageSize ?? DEFAULT_PAGE_SIZE,
     };
     const tally = await readTrace(source, info, readOptions, (batch) => {
-      if (choice === undefined) start();
-      for (const { session } of runs) session.run(batch);
-      if (choice?.elect) runs = runs.filter(stillElectable);
+      if (choice === undefined) start(batch);
+      if (finder === undefined) replay(batch);
+      else finder.run(batch);
       progress.tick();
     });
+    finder?.finish();
     const reason = choice?.elect ? elect(runs) : choice?.reason;
     if (choice?.elect) runs = runs.slice(-1);
     for (const { session } of runs) session.finish();

@@ -82,7 +82,7 @@ function verifyResult(path: string, { info, trace, runs }: Replayed<MismatchWatc
     events: trace.events,
     recorded,
     reproduced: recorded - mismatches,
-    assumed: session.transients.taken,
+    assumed: session.transients.taken + session.totals.lookedAside,
     incomplete: info.losses.length > 0,
     mismatches: watch.first.map(({ line, recorded: was, replayed }) => ({
       line,

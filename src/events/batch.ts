@@ -98,6 +98,7 @@ export interface EventBatch {
   /**
    * Where the place of the event in the order is not exact: the earliest line at which a call known by
    * its return may have taken effect, or the latest for a call known by its entry. Else the event's own line.
+   * Looked at where TraceInfo.orderIsExact is false.
    */
   slack: Float64Array;
   /** One of `Look`. */

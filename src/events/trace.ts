@@ -18,6 +18,8 @@ export interface TraceInfo {
   assumptions: Assumption[];
   /** Lines that look like events and could not be used. */
   problems: ProblemLog;
+  /** Every event stands where it took effect; else its `slack` says how far off that can be. */
+  orderIsExact: boolean;
   /**
    * The events were caught by probes, which can miss calls: a buffer whose slots are taken again has
    * been released all the same. False for formats that hold every call, or show a kernel's own fault.
@@ -121,6 +123,7 @@ export function emptyTraceInfo(): TraceInfo {
     devices: [],
     expectations: [],
     assumptions: [],
+    orderIsExact: true,
     mayLackEvents: false,
     losses: [],
     problems: { count: 0, first: [] },

@@ -7,7 +7,6 @@ import {
   createOrderWindow,
   emitAsRecorded,
   emitPlaced,
-  hasSlack,
   insertRow,
   isRecordedRequest,
 } from './orderWindow.js';
@@ -28,6 +27,8 @@ export interface OrderFinder {
 
 /** What an order finder has done. */
 export interface OrderTally {
+  /** Whether no order was looked for in the end, as the model does not fit the trace. */
+  gaveUp: boolean;
   /** Calls that were put before one recorded earlier, and the line of the first. */
   moved: number;
   movedLine: number;
@@ -37,41 +38,53 @@ export interface OrderTally {
   /** Results that nothing explains, and the line of the first. */
   unexplained: number;
   unexplainedLine: number;
-  /** Of those, how many were not searched for, as too many searches had found nothing. */
+  /** Results for which no order was looked for, as the searches before had cost too much. */
   unsearched: number;
   /** Releases that the trace lacks. */
   lost: number;
 }
 
 /** Placed rows that may still be moved. */
-const HISTORY = 1024;
+const HISTORY = 2048;
 
 /** Rows that are read before one is placed for good. */
-const AHEAD = 1024;
+const AHEAD = 2048;
 
-/** Steps of searches that a trace is granted, and more for each of its events: the time stays linear. */
-const STEPS_GRANTED = 200_000;
-const STEPS_PER_EVENT = 25;
+/** Steps of the model that the searches in a trace may cost. */
+export interface StepBudget {
+  start: number;
+  /** More for each event: the time stays linear. */
+  perEvent: number;
+}
+
+const BUDGET: StepBudget = { start: 400_000, perEvent: 8 };
 
 /** A first stretch with more unexplained results than this share says that the model is not the trace's. */
 const HOPELESS = 0.25;
+
+/** Whether a trace's order must be found before anything can be said of its events. */
+export function needsOrder({ orderIsExact, mayLackEvents }: TraceInfo): boolean {
+  return !orderIsExact || mayLackEvents;
+}
 
 /**
  * An order finder for a trace.
  * @param options the release that was recorded, with its pools
  * @param emit told of events in the order found; batches are reused
+ * @param budget what searches may cost
  */
 export function createOrderFinder(
   info: TraceInfo,
   options: SessionOptions,
   emit: (batch: EventBatch) => void,
+  budget = BUDGET,
 ): OrderFinder {
   const tally = emptyTally();
   let mode: 'new' | 'exact' | 'finding' = 'new';
   const window = createOrderWindow();
   let scout: Scout;
   let search: OrderSearch;
-  let granted = STEPS_GRANTED;
+  let granted = budget.start;
   let isTrial = true;
   let loss: Loss | undefined;
 
@@ -107,24 +120,22 @@ export function createOrderFinder(
   function settle(ahead: number): void {
     while (window.next < window.rows.length - ahead) {
       if (search.placeNext() || addLostReleases()) continue;
-      const line = window.rows.line[window.next];
       const maySearch = search.spent < granted;
-      if (!search.resolve(maySearch)) noteUnexplained(line, maySearch);
+      if (!maySearch) tally.unsearched++;
+      search.resolve(maySearch);
     }
-  }
-
-  function noteUnexplained(line: number, wasSearched: boolean): void {
-    if (tally.unexplained++ === 0) tally.unexplainedLine = line;
-    if (!wasSearched) tally.unsearched++;
   }
 
   /** Counts what is about to be handed on. */
   function note(row: number, isAhead: boolean): void {
-    const { rows, added } = window;
+    const { rows, marks } = window;
     const line = rows.line[row];
-    if (added[row]) noteLoss(line);
+    if (marks.added[row]) noteLoss(line);
     if (isAhead && tally.moved++ === 0) tally.movedLine = line;
     if (rows.look[row] === Look.lastArea && tally.aside++ === 0) tally.asideLine = line;
+    if (marks.unexplained[row] && isRecordedRequest(rows, row) && tally.unexplained++ === 0) {
+      tally.unexplainedLine = line;
+    }
   }
 
   function noteLoss(line: number): void {
@@ -139,6 +150,7 @@ export function createOrderFinder(
   }
 
   function handOn(keep: number): void {
+    if (window.order.length <= keep) return;
     if (isTrial && isHopeless()) {
       giveUp();
       return;
@@ -150,14 +162,16 @@ export function createOrderFinder(
 
   /** Whether the first stretch shows that the model is not the trace's: another kernel's, say. */
   function isHopeless(): boolean {
-    const requests = window.order.filter((row) => isRecordedRequest(window.rows, row)).length;
-    return tally.unexplained + tally.lost > HOPELESS * requests;
+    const { rows, marks, order } = window;
+    const requests = order.filter((row) => isRecordedRequest(rows, row));
+    const unexplained = requests.filter((row) => marks.unexplained[row]);
+    return unexplained.length > HOPELESS * requests.length;
   }
 
   function giveUp(): void {
     mode = 'exact';
     emitAsRecorded(window, emit);
-    Object.assign(tally, emptyTally());
+    Object.assign(tally, emptyTally(), { gaveUp: true });
     info.assumptions.push({
       line: undefined,
       message:
@@ -170,7 +184,7 @@ export function createOrderFinder(
     tally,
     run(batch) {
       if (mode === 'new') {
-        mode = info.mayLackEvents || hasSlack(batch) ? 'finding' : 'exact';
+        mode = needsOrder(info) ? 'finding' : 'exact';
         if (mode === 'finding') {
           scout = createScout(info, options);
           search = createOrderSearch(window, scout);
@@ -181,7 +195,7 @@ export function createOrderFinder(
         return;
       }
       appendRows(window, batch);
-      granted += STEPS_PER_EVENT * batch.length;
+      granted += budget.perEvent * batch.length;
       settle(AHEAD);
       handOn(HISTORY);
     },
@@ -217,7 +231,9 @@ function assumptionsOf(tally: OrderTally): Assumption[] {
   }
   if (unexplained > 0) {
     const cut =
-      unsearched > 0 ? `, for ${unsearched} of which no order was looked for any more` : '';
+      unsearched > 0
+        ? ` (for ${unsearched} none was looked for: the searches before had cost too much)`
+        : '';
     say(
       tally.unexplainedLine,
       `${unexplained} recorded results, here and further on, are explained by no order that was tried${cut};` +
@@ -229,6 +245,7 @@ function assumptionsOf(tally: OrderTally): Assumption[] {
 
 function emptyTally(): OrderTally {
   return {
+    gaveUp: false,
     moved: 0,
     movedLine: 0,
     aside: 0,

@@ -5,6 +5,7 @@ import {
   latest,
   mayPrecede,
   type OrderWindow,
+  Resort,
 } from './orderWindow.js';
 import type { Scout, SlotRange } from './scout.js';
 
@@ -14,11 +15,10 @@ export interface OrderSearch {
   placeNext(): boolean;
   /**
    * Places the next row, which `placeNext` could not, by whatever explains most of what follows:
-   * another order, a search of the last area alone, or the trace's word. The row's `look` says which.
+   * another order, a search of the last area alone, or the trace's word.
    * @param maySearch whether another order may be tried
-   * @returns false where nothing explains its recorded result
    */
-  resolve(maySearch: boolean): boolean;
+  resolve(maySearch: boolean): void;
   /** Steps that searches have cost so far. */
   spent: number;
 }
@@ -27,13 +27,16 @@ export interface OrderSearch {
 const CONFIRMING = 24;
 
 /** Rows behind the doubtful one among which a search looks for a call that came before it. */
-const AHEAD = 512;
+const AHEAD = 2048;
 
 /** Moves that are tried together. */
 const MOST_MOVES = 3;
 
 /** Steps of the model that one search may cost. */
 const MOST_STEPS = 6000;
+
+/** What looking for candidates in the window costs, in steps. */
+const STEPS_PER_SCAN = 64;
 
 /**
  * The search on a window, with a scout whose steps are the window's placed rows.
@@ -46,29 +49,56 @@ export function createOrderSearch(window: OrderWindow, scout: Scout): OrderSearc
   let stepsLeft = 0;
   let best: { reproduced: number; from: number; order: number[] };
 
+  function charge(steps: number): void {
+    search.spent += steps;
+    stepsLeft -= steps;
+  }
+
+  /** Places a row if the model gives its recorded result, or as was decided for it before. */
   function place(row: number): boolean {
-    search.spent++;
-    stepsLeft--;
-    if (!scout.apply(window.rows, row)) return false;
+    const { rows, marks } = window;
+    charge(1);
+    rows.look[row] = Look.whole;
+    marks.unexplained[row] = 0;
+    if (scout.apply(rows, row)) {
+      push(row);
+      return true;
+    }
+    return marks.resort[row] !== Resort.none && placeByResort(row);
+  }
+
+  function placeByResort(row: number): boolean {
+    const { rows, marks } = window;
+    const resort = marks.resort[row];
+    if (resort === Resort.asReplayed) {
+      scout.accept(rows, row);
+    } else {
+      rows.look[row] = resort;
+      if (!scout.apply(rows, row)) return false;
+    }
+    marks.unexplained[row] = resort === Resort.lastArea ? 0 : 1;
     push(row);
     return true;
   }
 
   function push(row: number): void {
-    const { placed, order, rows } = window;
+    const { marks, order, rows } = window;
     order.push(row);
-    placed[row] = 1;
-    if (isRecordedRequest(rows, row)) reproduced++;
-    while (window.next < rows.length && placed[window.next]) window.next++;
+    marks.placed[row] = 1;
+    if (isReproduced(row)) reproduced++;
+    while (window.next < rows.length && marks.placed[window.next]) window.next++;
+  }
+
+  function isReproduced(row: number): boolean {
+    return isRecordedRequest(window.rows, row) && window.marks.unexplained[row] === 0;
   }
 
   function unplaceLast(): number {
     const row = window.order.pop() as number;
-    search.spent++;
-    stepsLeft--;
+    charge(1);
     scout.undo();
-    window.placed[row] = 0;
-    if (isRecordedRequest(window.rows, row)) reproduced--;
+    window.marks.placed[row] = 0;
+    if (isReproduced(row)) reproduced--;
     if (row < window.next) window.next = row;
     return row;
   }
@@ -120,6 +150,7 @@ export function createOrderSearch(window: OrderWindow, scout: Scout): OrderSearc
   function tryMoves(moves: number): boolean {
     const doubtful = window.next;
     const floor = firstUndoable();
+    charge(STEPS_PER_SCAN);
     if (place(doubtful)) return advance();
     const missed = scout.missed;
     return (
@@ -132,11 +163,11 @@ export function createOrderSearch(window: OrderWindow, scout: Scout): OrderSearc
 
   /** Rows behind a doubtful one that can have come before it and all others that are not placed. */
   function* laterCalls(doubtful: number): Generator<number> {
-    const { rows, placed } = window;
+    const { rows, marks } = window;
     const end = Math.min(rows.length, doubtful + AHEAD);
     let bound = latest(rows, doubtful);
     for (let row = doubtful + 1; row < end; row++) {
-      if (placed[row]) continue;
+      if (marks.placed[row]) continue;
       const changesPool = rows.op[row] !== Op.syncForCpu && rows.op[row] !== Op.syncForDevice;
       if (changesPool && earliest(rows, row) < bound) yield row;
       bound = Math.min(bound, latest(rows, row));
@@ -225,18 +256,19 @@ export function createOrderSearch(window: OrderWindow, scout: Scout): OrderSearc
     return false;
   }
 
-  /** Results reproduced if the next row is placed with a look. */
-  function reachedWith(row: number, look: number): number {
+  /** Results reproduced if the next row is placed by a last resort. */
+  function reachedBy(row: number, resort: number): number {
     const from = window.order.length;
-    window.rows.look[row] = look;
-    let reached = 0;
-    if (place(row)) {
-      advance();
-      reached = look === Look.asRecorded ? reproduced - 1 : reproduced;
-    }
+    window.marks.resort[row] = resort;
+    const reached = place(row) ? reachedFromHere() : 0;
     restore(from, []);
-    window.rows.look[row] = Look.whole;
+    window.marks.resort[row] = Resort.none;
     return reached;
+  }
+
+  function reachedFromHere(): number {
+    advance();
+    return reproduced;
   }
 
   /** Finds another order; where it explains all that can be seen it is taken. */
@@ -247,35 +279,30 @@ export function createOrderSearch(window: OrderWindow, scout: Scout): OrderSearc
     return false;
   }
 
-  function resolve(maySearch: boolean): boolean {
-    const { rows, next: row, order } = window;
+  function resolve(maySearch: boolean): void {
+    const { rows, marks, next: row, order } = window;
     if (!isRecordedRequest(rows, row)) {
-      acceptNext();
-      return true;
+      marks.resort[row] = Resort.asReplayed;
+      place(row);
+      return;
     }
     const from = firstUndoable();
     stepsLeft = maySearch ? MOST_STEPS : 0;
-    goal = reproduced + CONFIRMING;
+    goal = reproduced + (maySearch ? CONFIRMING : 1);
     best = { reproduced, from, order: order.slice(from) };
-    if (findOrder()) return true;
+    if (findOrder()) return;
     const hasAddress = rows.recorded[row] === Recorded.address;
-    const aside = hasAddress && scout.areasFor(rows, row) > 1 ? reachedWith(row, Look.lastArea) : 0;
-    const followed = hasAddress ? reachedWith(row, Look.asRecorded) : 0;
+    const hasAreas = hasAddress && scout.areasFor(rows, row) > 1;
+    const aside = hasAreas ? reachedBy(row, Resort.lastArea) : 0;
+    const followed = hasAddress ? reachedBy(row, Resort.asRecorded) : 0;
     if (best.reproduced > reproduced && best.reproduced >= Math.max(aside, followed)) {
       restore(from, best.order);
-      return true;
+      return;
     }
-    const isExplained = aside > reproduced && aside >= followed;
-    if (isExplained) rows.look[row] = Look.lastArea;
-    else if (followed > 0) rows.look[row] = Look.asRecorded;
-    if (!place(row)) acceptNext();
-    return isExplained;
-  }
-
-  function acceptNext(): void {
-    const { rows, next } = window;
-    scout.accept(rows, next);
-    push(next);
+    if (aside > reproduced && aside >= followed) marks.resort[row] = Resort.lastArea;
+    else if (followed > 0) marks.resort[row] = Resort.asRecorded;
+    else marks.resort[row] = Resort.asReplayed;
+    place(row);
   }
 
   const search: OrderSearch = {

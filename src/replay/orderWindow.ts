@@ -8,33 +8,67 @@ import {
   Recorded,
 } from '../events/batch.js';
 
+/** What is known of a row, in columns. */
+interface RowMarks {
+  /** 1 for rows that stand in the order. */
+  placed: Uint8Array;
+  /** 1 for rows that are not in the trace: releases that it lacks. */
+  added: Uint8Array;
+  /** One of `Resort`: how the row may be placed where the model does not give its recorded result. */
+  resort: Uint8Array;
+  /** 1 for placed rows whose recorded result nothing explains. */
+  unexplained: Uint8Array;
+}
+
+/** How a row may be placed where nothing else helps; the values of `Look`, and one more. */
+export const Resort = {
+  none: Look.whole,
+  lastArea: Look.lastArea,
+  asRecorded: Look.asRecorded,
+  /** With whatever the model gives. */
+  asReplayed: 3,
+} as const;
+
 /**
  * The stretch of a trace whose order can still change: events in the order of the trace, and the
  * order in which they have been placed so far.
  */
 export interface OrderWindow {
   rows: EventBatch;
-  /** 1 for rows that stand in `order`. */
-  placed: Uint8Array;
-  /** 1 for rows that are not in the trace: releases that it lacks. */
-  added: Uint8Array;
+  marks: RowMarks;
   /** Rows in the order found. */
   order: number[];
   /** The first row that is not placed. */
   next: number;
 }
 
+function createMarks(capacity: number): RowMarks {
+  return {
+    placed: new Uint8Array(capacity),
+    added: new Uint8Array(capacity),
+    resort: new Uint8Array(capacity),
+    unexplained: new Uint8Array(capacity),
+  };
+}
+
+function copyMarks(from: RowMarks, n: number, to: RowMarks, at: number): void {
+  to.placed[at] = from.placed[n];
+  to.added[at] = from.added[n];
+  to.resort[at] = from.resort[n];
+  to.unexplained[at] = from.unexplained[n];
+}
+
+function clearMarks(marks: RowMarks, n: number, added: number): void {
+  marks.placed[n] = 0;
+  marks.added[n] = added;
+  marks.resort[n] = Resort.none;
+  marks.unexplained[n] = 0;
+}
+
 /** An empty window. */
 export function createOrderWindow(): OrderWindow {
   const rows = createBatch();
-  const capacity = rows.line.length;
-  return {
-    rows,
-    placed: new Uint8Array(capacity),
-    added: new Uint8Array(capacity),
-    order: [],
-    next: 0,
-  };
+  return { rows, marks: createMarks(rows.line.length), order: [], next: 0 };
 }
 
 /** The earliest line at which a row can have taken effect. */
@@ -57,38 +91,34 @@ export function isRecordedRequest({ op, recorded }: EventBatch, n: number): bool
   return (op[n] === Op.map || op[n] === Op.alloc) && recorded[n] !== Recorded.none;
 }
 
-/** Whether the place of any event is not exact. */
-export function hasSlack(batch: EventBatch): boolean {
-  const { line, slack, length } = batch;
-  for (let n = 0; n < length; n++) if (slack[n] !== line[n]) return true;
-  return false;
-}
-
 function reserve(window: OrderWindow, more: number): void {
-  const { rows } = window;
+  const { rows, marks } = window;
   const needed = rows.length + more;
   if (needed <= rows.line.length) return;
   const capacity = Math.max(needed, 2 * rows.line.length);
-  const larger = createBatch(capacity);
-  for (let n = 0; n < rows.length; n++) copyEvent(rows, n, larger, n);
-  larger.length = rows.length;
-  window.rows = larger;
-  const grown = (column: Uint8Array): Uint8Array => {
-    const copy = new Uint8Array(capacity);
-    copy.set(column);
-    return copy;
-  };
-  window.placed = grown(window.placed);
-  window.added = grown(window.added);
+  window.rows = createBatch(capacity);
+  window.marks = createMarks(capacity);
+  window.rows.length = rows.length;
+  for (let n = 0; n < rows.length; n++) moveRow(rows, marks, n, window, n);
+}
+
+function moveRow(
+  rows: EventBatch,
+  marks: RowMarks,
+  n: number,
+  to: Pick<OrderWindow, 'rows' | 'marks'>,
+  at: number,
+): void {
+  copyEvent(rows, n, to.rows, at);
+  copyMarks(marks, n, to.marks, at);
 }
 
 /** Events of the trace join the end. */
 export function appendRows(window: OrderWindow, batch: EventBatch): void {
   reserve(window, batch.length);
-  const { rows, placed, added } = window;
+  const { rows, marks } = window;
   for (let n = 0; n < batch.length; n++) {
-    placed[rows.length] = 0;
-    added[rows.length] = 0;
+    clearMarks(marks, rows.length, 0);
     copyEvent(batch, n, rows, rows.length++);
   }
 }
@@ -96,15 +126,10 @@ export function appendRows(window: OrderWindow, batch: EventBatch): void {
 /** Makes room for a row that the trace lacks, in front of row `at`, which is not placed. */
 export function insertRow(window: OrderWindow, at: number): void {
   reserve(window, 1);
-  const { rows, placed, added, order } = window;
-  for (let n = rows.length; n > at; n--) {
-    copyEvent(rows, n - 1, rows, n);
-    placed[n] = placed[n - 1];
-    added[n] = added[n - 1];
-  }
+  const { rows, marks, order } = window;
+  for (let n = rows.length; n > at; n--) moveRow(rows, marks, n - 1, window, n);
   rows.length++;
-  placed[at] = 0;
-  added[at] = 1;
+  clearMarks(marks, at, 1);
   for (let k = 0; k < order.length; k++) if (order[k] >= at) order[k]++;
 }
 
@@ -138,9 +163,9 @@ export function emitPlaced(
 /** Hands out all events of the trace as it has them. */
 export function emitAsRecorded(window: OrderWindow, emit: (batch: EventBatch) => void): void {
   const out = createBatch();
-  const { rows, added } = window;
+  const { rows, marks } = window;
   for (let row = 0; row < rows.length; row++) {
-    if (added[row]) continue;
+    if (marks.added[row]) continue;
     copyEvent(rows, row, out, out.length);
     out.look[out.length++] = Look.whole;
     if (isFull(out)) flush(out, emit);
@@ -155,18 +180,16 @@ function flush(out: EventBatch, emit: (batch: EventBatch) => void): void {
 
 /** Moves the rows that are left to the front. */
 function closeGaps(window: OrderWindow, gone: Uint8Array): void {
-  const { rows, placed, added, order } = window;
+  const { rows, marks, order } = window;
   const to = new Int32Array(rows.length);
   let count = 0;
   for (let n = 0; n < rows.length; n++) {
     if (gone[n]) continue;
     to[n] = count;
-    placed[count] = placed[n];
-    added[count] = added[n];
-    copyEvent(rows, n, rows, count++);
+    moveRow(rows, marks, n, window, count++);
   }
   rows.length = count;
   for (let k = 0; k < order.length; k++) order[k] = to[order[k]];
   window.next = 0;
-  while (window.next < count && placed[window.next]) window.next++;
+  while (window.next < count && marks.placed[window.next]) window.next++;
 }
