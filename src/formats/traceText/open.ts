@@ -47,6 +47,8 @@ export function openTraceText(context: ParseContext): LineParser {
   const record = emptyRecord();
   const queue = createCallQueue();
   const losses = createLossLog(info);
+  // Probe hits can be missed without a word about it.
+  info.mayLackEvents = true;
   let bounces = 0;
   let hasProbes = false;
   let iommuRecords = 0;
@@ -84,7 +86,10 @@ export function openTraceText(context: ParseContext): LineParser {
       const text = textOf(state.bytes, record.bodyFrom, record.bodyTo);
       logProblem(info.problems, state.line, message, text);
     },
-    finish: (call) => queue.add(call),
+    finish(call) {
+      if (!Number.isNaN(call.slack)) info.orderIsExact = false;
+      queue.add(call);
+    },
   };
 
   function parseRecord(bytes: Buffer): void {
