@@ -16,7 +16,7 @@ const DIRS = [BIDIRECTIONAL, 0, 1, BIDIRECTIONAL];
 export const UNKNOWN_REACH = 64;
 
 /** Lines before its return that a call without a record of its entry may have begun. */
-const LONGEST_CALL = 512;
+const LONGEST_CALL = 4096;
 
 /** swiotlb_tbl_map_single() begins. */
 function map(state: TraceState, context: Context): void {
