@@ -144,7 +144,7 @@ export async function replayTrace<W>(
       const session = createSession(info, {
         ...optionsOf(release),
         pools: [...atBoot, ...options.pool],
-        followsLook: release === recorded && swiotlb === undefined,
+        followsLook: release.name === recorded?.name && swiotlb === undefined,
       });
       session.assumptions.push(...assumptions);
       return { session, watch: attach(session) };
