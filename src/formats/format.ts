@@ -34,6 +34,8 @@ export interface LineParser {
   parse(bytes: Buffer, from: number, end: number, batch: EventBatch): number;
   /** Called before a batch is handed on: fills what only several lines together can tell. */
   settle?(batch: EventBatch): void;
+  /** Called once, when the trace has ended: reports what still waited for a line. */
+  finish?(): void;
   /** Lines seen so far, those before the parser included. */
   lines(): number;
 }

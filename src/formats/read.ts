@@ -81,8 +81,15 @@ export async function readTrace(
       });
     }
   }
+  parser?.finish?.();
   flush();
   if (tally.events === 0) throw notUnderstood(source.name, info, tally, firstLine);
+  if (info.joinedLines > 0) {
+    info.assumptions.push({
+      line: undefined,
+      message: `lines that were joined to records that a mailer or terminal wrapped: ${info.joinedLines}`,
+    });
+  }
   if (source.tally.cutLines > 0) {
     info.assumptions.push({
       line: undefined,

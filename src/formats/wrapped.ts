@@ -35,7 +35,7 @@ const SWIOTLB: WrappedKind[] = [
   {
     // Wrapped right behind the names of driver and device.
     begins: /^[\w-]{1,32} \S{0,63}\d\S{0,63}:$/,
-    closed: NEVER,
+    closed: /used \d{1,20} \(slots\)$|got slot \S{1,60} \(0x[0-9a-f]{1,16}\)$/,
     whole: new RegExp(`^\\S{1,32} \\S{1,128}: (?:${BUFFER_FULL}|${GOT_SLOT})$`),
   },
   {
