@@ -29,6 +29,8 @@ export interface TraceInfo {
   losses: Loss[];
   /** Lines that are no events at all: other output, comments, blank lines. */
   otherLines: number;
+  /** Lines that are the rest of a record that a mailer or terminal wrapped. */
+  joinedLines: number;
 }
 
 /** How far a pool's start indexes are known. */
@@ -128,6 +130,7 @@ export function emptyTraceInfo(): TraceInfo {
     losses: [],
     problems: { count: 0, first: [] },
     otherLines: 0,
+    joinedLines: 0,
   };
 }
 

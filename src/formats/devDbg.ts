@@ -11,6 +11,7 @@ import { createDeviceNames, deviceNumber, MAX_NAME_BYTES } from '../events/names
 import { ADDRESS_LIMIT, hex, MAX_NSLABS, parseDecimal, parseHex } from '../events/numbers.js';
 import { logProblem } from '../events/trace.js';
 import { IO_TLB_SIZE } from '../kernel/constants.js';
+import { type BrokenLine, breakOff, joinLines, takeRest } from './devDbgBroken.js';
 import { createMaskInference } from './devDbgMasks.js';
 import { createPoolInference } from './devDbgPools.js';
 import type { LineParser, ParseContext, TraceFormat } from './format.js';
@@ -37,6 +38,9 @@ const SLASH = 0x2f;
 const COLON = 0x3a;
 const CLOSE = 0x29;
 
+/** How many lines that break off are tried, in a block, before it is held to be another format. */
+const MOST_WRAPPED_TRIES = 100;
+
 /** The fields of one line; the same object for every line. */
 interface Fields {
   origAddr: number;
@@ -52,9 +56,11 @@ export const devDbg: TraceFormat = {
   name: 'dev-dbg',
   endsInNewline: false,
   recognises(lines) {
+    let tries = 0;
     for (let at = lines.indexOf(ORIG_ADDR); at >= 0; at = lines.indexOf(ORIG_ADDR, at + 1)) {
       const newline = lines.indexOf(NEWLINE, at);
       if (lines.subarray(at, newline).includes(GOT_SLOT)) return true;
+      if (tries++ < MOST_WRAPPED_TRIES && isWrapped(lines, at)) return true;
     }
     return false;
   },
@@ -75,7 +81,9 @@ function open(context: ParseContext): LineParser {
     nslabs: 0,
     tlbAddr: 0,
   };
-  let line = context.linesBefore;
+  let lines = context.linesBefore;
+  let broken: BrokenLine | undefined;
+  let lastOfBlock: Buffer = Buffer.alloc(0);
 
   function parseLine(
     bytes: Buffer,
@@ -84,15 +92,65 @@ function open(context: ParseContext): LineParser {
     end: number,
     batch: EventBatch,
   ): void {
-    const problem = (message: string): void =>
-      logProblem(info.problems, line, message, textOf(bytes, from, end));
     const missing = readFields(bytes, at, end, fields);
     if (missing !== undefined) {
-      // Without an alloc_size behind it, "orig_addr 0x" may be anybody's words.
-      if (missing === 'alloc_size') info.otherLines++;
-      else problem(`the line breaks off or differs at ${missing}`);
+      broken = breakOff(bytes, from, end, lines, missing);
       return;
     }
+    const withName =
+      deviceNameStart(bytes, from, at) < 0 ? joinToLast(lastOfBlock, bytes, from) : undefined;
+    if (withName === undefined) {
+      addEvent(bytes, from, at, end, lines, batch);
+      return;
+    }
+    info.otherLines--;
+    info.joinedLines++;
+    addEvent(withName, 0, withName.indexOf(ORIG_ADDR), withName.length, lines - 1, batch);
+  }
+
+  /** Reads the line at `at` as the rest of the one that broke off; returns where to go on. */
+  function parseRest(bytes: Buffer, at: number, first: BrokenLine, batch: EventBatch): number {
+    const newline = bytes.indexOf(NEWLINE, at);
+    const rest = takeRest(first, bytes, at, newline);
+    const { text } = first;
+    const hit = text.indexOf(ORIG_ADDR);
+    const isWhole = hit >= 0 && readFields(text, hit, text.length, fields) === undefined;
+    if (rest === 'missing' || (rest === 'found' && !isWhole)) {
+      giveUp(first);
+      return at;
+    }
+    lines++;
+    if (rest === 'found') {
+      broken = undefined;
+      info.joinedLines += first.lines - 1;
+      info.otherLines += first.taken + 2 - first.lines;
+      addEvent(text, 0, hit, text.length, first.line, batch);
+    }
+    return newline + 1;
+  }
+
+  function giveUp({ line, missing, raw, taken }: BrokenLine): void {
+    broken = undefined;
+    info.otherLines += taken;
+    // Without an alloc_size behind it, "orig_addr 0x" may be anybody's words.
+    if (missing === 'alloc_size') info.otherLines++;
+    else {
+      const message = `the line breaks off or differs at ${missing}`;
+      logProblem(info.problems, line, message, textOf(raw, 0, raw.length));
+    }
+  }
+
+  /** Adds what readFields() found in bytes[from, end). */
+  function addEvent(
+    bytes: Buffer,
+    from: number,
+    at: number,
+    end: number,
+    line: number,
+    batch: EventBatch,
+  ): void {
+    const problem = (message: string): void =>
+      logProblem(info.problems, line, message, textOf(bytes, from, end));
     const nameFrom = deviceNameStart(bytes, from, at);
     if (nameFrom < 0 || at - 2 - nameFrom > MAX_NAME_BYTES) {
       problem('there is no device name in front of orig_addr');
@@ -130,27 +188,59 @@ function open(context: ParseContext): LineParser {
 
   return {
     parse(bytes, from, end, batch) {
-      const lines = bytes.subarray(0, end);
+      const text = bytes.subarray(0, end);
       let at = from;
       while (at < end) {
         if (isFull(batch)) return at;
+        if (broken !== undefined) {
+          at = parseRest(text, at, broken, batch);
+          continue;
+        }
         // Jumping from hit to hit is what makes a log that is mostly not ours cheap.
-        const hit = lines.indexOf(ORIG_ADDR, at);
-        const lineStart = hit < 0 ? end : lines.lastIndexOf(NEWLINE, hit) + 1;
-        const others = countLines(lines, at, lineStart);
-        line += others;
+        const hit = text.indexOf(ORIG_ADDR, at);
+        const lineStart = hit < 0 ? end : text.lastIndexOf(NEWLINE, hit) + 1;
+        const others = countLines(text, at, lineStart);
+        lines += others;
         info.otherLines += others;
-        if (hit < 0) return end;
-        line++;
-        const newline = lines.indexOf(NEWLINE, hit);
-        parseLine(lines, lineStart, hit, endOfText(lines, hit, newline), batch);
+        if (hit < 0) break;
+        lines++;
+        const newline = text.indexOf(NEWLINE, hit);
+        parseLine(text, lineStart, hit, endOfText(text, hit, newline), batch);
         at = newline + 1;
       }
+      lastOfBlock = Buffer.from(lastLine(text, end));
       return end;
     },
+    finish() {
+      if (broken !== undefined) giveUp(broken);
+      broken = undefined;
+      return true;
+    },
     settle: (batch) => masks.settle(batch),
-    lines: () => line,
+    lines: () => lines,
   };
+}
+
+/** Whether the line that holds the hit at `at` is the first of a record wrapped over several. */
+function isWrapped(lines: Buffer, at: number): boolean {
+  const { rest, text } = joinLines(lines, lines.lastIndexOf(NEWLINE, at) + 1);
+  if (rest === 'found') return text.includes(GOT_SLOT);
+  // The last line of a block may go on in the next.
+  return rest === 'awaited' && lines.subarray(at).includes(ALLOC_SIZE);
+}
+
+/** The line at `from` in one piece with the one before, if that ends in the name of its device. */
+function joinToLast(lastOfBlock: Buffer, bytes: Buffer, from: number): Buffer | undefined {
+  const line = bytes.subarray(from, bytes.indexOf(NEWLINE, from) + 1);
+  const last = from === 0 ? lastOfBlock : lastLine(bytes, from);
+  if (last.length === 0) return undefined;
+  const { rest, text } = joinLines(Buffer.concat([last, line]), 0);
+  return rest === 'found' && text.includes(GOT_SLOT) ? text : undefined;
+}
+
+/** The line that ends right before `end`. */
+function lastLine(bytes: Buffer, end: number): Buffer {
+  return bytes.subarray(end < 2 ? 0 : bytes.lastIndexOf(NEWLINE, end - 2) + 1, end);
 }
 
 /**

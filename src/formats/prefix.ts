@@ -20,15 +20,15 @@ export interface Prefix extends Unprefixed {
 const ESCAPE = '\u001b';
 const COLOURS = new RegExp(`${ESCAPE}\\[[\\d;]{0,32}[A-Za-z]`, 'g');
 
-const QUOTE = /(?:> ?|[|:] |=> )/y;
-const DRESSING = /(?:`{1,3}|[-*+•·] )/y;
+const MAIL_QUOTE = /(?:> ?|\| )/y;
+const DRESSING = /(?:`{1,3}|[-*+•·:] |=> )/y;
 
 const BRACKETED = /\[([^[\]]{1,64})\]/y;
 const KERNEL_TIME = /^ {0,12}(\d{1,10}\.\d{1,9})(?: ?<[ +\d.]{1,24}>)?$/;
 const TIME_SINCE_LAST = /^ {0,12}\+\d{1,10}\.\d{1,9}$/;
 const CALLER_ID = /^ {0,12}[TC]\d{1,10}$/;
 const WALL_CLOCK =
-  /^[^<>=()]{0,40}(?<![\d:.])\d{1,2}:\d\d:\d\d(?:[.,]\d{1,9})?(?![\d:.])[^<>=()]{0,16}$/;
+  /^[^<>=()]{0,40}(?<![\d:.])\d{1,2}:\d\d:\d\d(?:[.,]\d{3,9})?(?![\d:.])[^<>=()]{0,16}$/;
 /** What dmesg -e prints once a minute. */
 const DATE_AND_MINUTE = /^[\p{L}\d]{1,12}\.? {0,2}\d{1,2} \d\d:\d\d$/u;
 
@@ -38,8 +38,8 @@ const STAMPS = [
   /(?:\p{L}{2,9}\.? \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: [A-Z]{2,5}| [+-]\d\d)?|(?:\d{4}[-/])?\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z| ?[+-]\d\d:?\d\d| UTC)?):? /uy,
   // Aug  8 12:17:06, Fri Aug  8 12:17:06 2025, in any language
   /(?:\p{L}{1,9}\.?,? )?(?:\p{L}{2,9}|\d{1,2}月)\.? {1,2}\d{1,2} \d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: \d{4})? /uy,
-  // 12:17:06.728
-  /\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ->|:)? /y,
+  // 12:17:06.728; "00:41:00.1 " is a part of a PCI address
+  /\d\d:\d\d:\d\d(?:[.,]\d{3,9})?(?: ->|:)? /y,
   // seconds since 1970 of journalctl -o short-unix
   /\d{9,10}\.\d{6} (?=\S{1,64} kernel: )/y,
   // process and thread of logcat
@@ -85,16 +85,16 @@ export function stripPrefix(line: string): Unprefixed {
 export function readPrefix(line: string): Prefix {
   const plain = (line.includes(ESCAPE) ? line.replace(COLOURS, '') : line).trimEnd();
   const dressed = skipQuotes(plain);
-  const from = skipAll(plain, dressed, [QUOTE, DRESSING]);
+  const from = skipAll(plain, dressed, [MAIL_QUOTE, DRESSING]);
   const ticks = plain.slice(dressed, from).includes('`');
   const stamps = skipStamps(plain, from);
   const text = plain.slice(skipCallSite(plain, stamps.at));
   return { text: ticks ? withoutTicks(text) : text, time: stamps.time, stamped: stamps.at > from };
 }
 
-/** Where the quote marks of a mail, and blanks, end. */
+/** Where the quote marks of a mail, and blanks, end: what else stands there may be text. */
 export function skipQuotes(line: string): number {
-  return skipAll(line, 0, [QUOTE]);
+  return skipAll(line, 0, [MAIL_QUOTE]);
 }
 
 function skipStamps(line: string, from: number): { at: number; time: number | undefined } {

@@ -93,6 +93,12 @@ export async function readTrace(
     const why = isKernelLog ? KERNEL_LOG_ADVICE : parser?.nothing?.();
     throw notUnderstood(source, info, tally, firstLine, why);
   }
+  if (info.joinedLines > 0) {
+    info.assumptions.push({
+      line: undefined,
+      message: `${info.joinedLines} lines were joined to records that a mailer or terminal had wrapped`,
+    });
+  }
   tellOfDamage(source.tally, info, mayBeCut, tally.lines);
   return tally;
 }

@@ -97,12 +97,13 @@ describe('a debug line that is no whole line', () => {
     expect(info).toMatchObject({ otherLines: 1, problems: { count: 0 } });
   });
 
-  test('nothing of the next line is read into it', async () => {
+  test('nothing of the next line is read into it if that begins a record', async () => {
     const cut = GOOD.indexOf(' stride');
     expect(await problemOf(GOOD.slice(0, cut))).toContain('at stride');
-    const { events, info } = await read(`${GOOD.slice(0, cut)}\n${GOOD.slice(cut)}\n${GOOD}\n`);
+    const rest = GOOD.slice(cut).replace(' stride', '[    1.250000] stride');
+    const { events, info } = await read(`${GOOD.slice(0, cut)}\n${rest}\n${GOOD}\n`);
     expect(events.map((event) => event.line)).toEqual([3]);
-    expect(info).toMatchObject({ otherLines: 1, problems: { count: 1 } });
+    expect(info).toMatchObject({ otherLines: 1, joinedLines: 0, problems: { count: 1 } });
   });
 
   test.each(['', ': ', '  : '])('without a device: %j in front', async (prefix) => {

@@ -86,9 +86,9 @@ async function readUnlessRefused(bytes: Buffer): Promise<Reading | undefined> {
   }
 }
 
-/** Lines that became an event, a problem, or are known to be something else. */
+/** Lines that became an event, a problem, or are known to be something else or part of these. */
 function accountedFor({ events, info }: Reading): number {
-  return events.length + info.problems.count + info.otherLines;
+  return events.length + info.problems.count + info.otherLines + info.joinedLines;
 }
 
 describe('a trace with damaged bytes', () => {

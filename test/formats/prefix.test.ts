@@ -116,6 +116,7 @@ describe('what is no prefix', () => {
     ['a device without a driver', '0000:00:07.0: swiotlb buffer is full (sz: 4096 bytes)'],
     ['a device named after its bus', 'soc:gpu: swiotlb buffer is full (sz: 4096 bytes)'],
     ['a device on a bus with a number', 'mdio_bus:01: attached a PHY driver'],
+    ['a part of a bus address', '00:41:00.1 iova=0x1000'],
     ['a SCSI target', 'target0:0:0: enclosure logical id'],
     ['a bus address in brackets', '[04:00.0] fault addr 0x1000'],
     ['a hardware address in brackets', '[00:11:22:33:44:55] joined'],
