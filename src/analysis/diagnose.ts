@@ -27,6 +27,9 @@ export interface Diagnoser {
 const OF_REFUSALS = /swiotlb/;
 const OF_FAULTS = /dmar|amd_iommu|arm_smmu|iommu/;
 
+/** Mappings that are live when a driver goes. */
+const LEAK = 'dma-debug-leak';
+
 /** Diagnoses a kernel log from its facts. */
 export function createDiagnoser(options: DiagnoseOptions): Diagnoser {
   const order = createLogOrder();
@@ -49,15 +52,22 @@ export function createDiagnoser(options: DiagnoseOptions): Diagnoser {
         maskOf(device, options.devices);
       const found = refusals.finish(kernel.release, minAlignMask);
       const ofRelease = releaseProblems(kernel.release, info, found.groups);
+      const ofLog = problems.finish(info.pools);
+      const leaking = new Set(ofLog.filter(({ id }) => id === LEAK).map(({ device }) => device));
       return {
         path,
         lines,
-        kernel: kernel.release?.name ?? info.kernel ?? named,
+        kernel: kernel.release?.name ?? versionIn(info.kernel) ?? named,
         kernelReason: kernel.reason,
         pools: info.pools,
         ...found,
+        groups: found.groups.map((group) =>
+          group.verdict === 'full' && leaking.has(group.device)
+            ? { ...group, reason: `${group.reason}; dma-debug says that its driver leaks mappings` }
+            : group,
+        ),
         totals: { ...found.totals, unlisted: found.totals.unlisted + problems.unlisted() },
-        problems: [...ofRelease, ...problems.finish(info.pools)],
+        problems: [...ofRelease, ...ofLog],
         assumptions: info.assumptions,
       };
     },
@@ -77,6 +87,11 @@ function placed(
   const where = banner === undefined ? 'named by a warning in the log' : 'the one that booted';
   const why = placement?.reason === undefined ? '' : `, ${placement.reason}`;
   return { release: placement?.release, reason: `${where}${why}` };
+}
+
+/** The version in a banner, for kernels that are none that is known. */
+function versionIn(banner: string | undefined): string | undefined {
+  return banner?.split(' ')[2];
 }
 
 function maskOf(

@@ -33,7 +33,7 @@ export function diagnoseCommand(): Command {
   addOutputOptions(command).action((paths: string[], options: Options) => {
     const { kernel, device } = options;
     const known: DiagnoseOptions = {
-      kernel: kernel === undefined ? undefined : requirePlacement(kernel),
+      kernel: kernel === undefined || kernel === 'recorded' ? undefined : requirePlacement(kernel),
       devices: device,
     };
     return eachTrace(paths, options.file, async (path, output) => {

@@ -66,7 +66,7 @@ function verdictWords({ totals, problems }: Diagnosis, chalk: ChalkInstance): st
   if (totals.reports + problems.length === 0) return chalk.green('nothing found');
   const words: string[] = [];
   if (totals.reports > 0) {
-    const more = totals.suppressed > 0 ? `, and ${totals.suppressed} more suppressed` : '';
+    const more = totals.suppressed > 0 ? `, ${totals.suppressed} more suppressed` : '';
     words.push(`${counted(totals.reports, 'refused request')}${more}`);
   }
   const other = totals.reports > 0 ? 'other problem' : 'problem';
@@ -91,7 +91,7 @@ function refusals(diagnosis: Diagnosis, width: number, chalk: ChalkInstance): st
     told = group.reason + group.advice;
     const repeats = n + 1 < Math.min(groups.length, SHOWN) && same.reason + same.advice === told;
     if (repeats) return;
-    lines.push(...wrap('    ', `${group.proved ? 'Proved' : 'Likely'}: ${group.reason}.`, width));
+    lines.push(...wrap('    ', `${certainty(group)}: ${group.reason}.`, width));
     lines.push(...wrap('    ', group.advice, width));
   });
   const rest = groups.length - SHOWN;
@@ -99,6 +99,11 @@ function refusals(diagnosis: Diagnosis, width: number, chalk: ChalkInstance): st
   const { unlisted } = diagnosis.totals;
   if (unlisted > 0) lines.push(`  ${counted(unlisted, 'line')} of still other kinds only counted`);
   return lines;
+}
+
+function certainty({ proved, verdict }: RefusalGroup): string {
+  if (proved) return 'Proved';
+  return verdict === 'unknown' ? 'Not known' : 'Likely';
 }
 
 function groupLines(group: RefusalGroup, width: number, chalk: ChalkInstance): string[] {

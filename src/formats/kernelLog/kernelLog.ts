@@ -59,7 +59,7 @@ export function createKernelLog(info: TraceInfo, onFact: (fact: LogFact) => void
   let region: string | undefined;
 
   const emit = (fact: BareFact, line: number, time: number | undefined): void =>
-    onFact({ ...fact, line, time } as LogFact);
+    onFact(withOwnText({ ...fact, line, time } as LogFact));
 
   /** Whether a record tells something; everything that it tells is handed on. */
   function take(text: string, line: number, time: number | undefined): boolean {
@@ -67,7 +67,7 @@ export function createKernelLog(info: TraceInfo, onFact: (fact: LogFact) => void
     const done = info.kernel !== undefined && order.newestFirst();
     if (!done && bootLog.read(text, line)) return true;
     const event = smmu.read(text, line, time);
-    if (typeof event === 'object') onFact(event);
+    if (typeof event === 'object') onFact(withOwnText(event));
     if (event !== false) return true;
     region = /memblock_reserve: (\[\S{1,60}\])/.exec(text)?.[1] ?? region;
     for (const { literal, pattern, fact } of RECOGNISERS) {
@@ -110,7 +110,19 @@ export function createKernelLog(info: TraceInfo, onFact: (fact: LogFact) => void
     },
     end() {
       const event = smmu.rest();
-      if (event !== undefined) onFact(event);
+      if (event !== undefined) onFact(withOwnText(event));
     },
   };
+}
+
+/**
+ * A fact whose texts are copies: V8 cuts a string as a view of the one that it is cut from, so that a
+ * name that is kept would keep the megabyte that it was read with.
+ */
+function withOwnText(fact: LogFact): LogFact {
+  const entries = Object.entries(fact).map(([key, value]) => [
+    key,
+    typeof value === 'string' ? Buffer.from(value).toString() : value,
+  ]);
+  return Object.fromEntries(entries) as LogFact;
 }
