@@ -29,9 +29,10 @@ export const KNOWN_PROBLEMS = {
       'Update, or keep the requests of the device at 252 KiB (max_sectors_kb for a disk); a larger swiotlb= does not help.',
   },
   'used-counter': {
-    affected: 'seen up to v6.8',
+    affected: 'v6.4 to v6.8, where a driver of disks is built in',
+    fixedBy: 'a1255ccab8ec',
     advice:
-      'Do not believe the counter: it went below 0, likely because it was reset while slots were in use. Reboot before you measure.',
+      'Do not believe the counter: it was set to 0 while slots were already in use, so it is too low by as many.',
   },
   'bounce-out-of-reach': {
     advice:
@@ -63,7 +64,7 @@ export const KNOWN_PROBLEMS = {
   'sync-beyond-mapping': {
     advice:
       `${DRIVER}: it syncs or unmaps more than it mapped, or before its start. Build with CONFIG_DMA_API_DEBUG to see` +
-      ' where it was mapped. "Access before mapping start" of older kernels may be a false alarm, for a part of a buffer.',
+      ' where it was mapped. Before v6.9 (e8068f2d756d) "Access before mapping start" may be a false alarm, for a part of a buffer.',
   },
   'bounce-inactive': {
     advice:

@@ -1,7 +1,7 @@
 import { hex } from '../events/numbers.js';
 import type { TraceInfo } from '../events/trace.js';
 import { MAX_ALLOCATION_BYTES } from '../kernel/constants.js';
-import { allocSizeAlone, combinedMask } from '../kernel/plan.js';
+import { combinedMask } from '../kernel/plan.js';
 import type { Release } from '../kernel/release.js';
 import type { LogProblem, RefusalGroup } from './diagnosis.js';
 import { KNOWN_PROBLEMS, type KnownId } from './knownProblems.js';
@@ -56,7 +56,7 @@ export function releaseProblems(
     }
     const told = release.maxMappingSize(USUAL_MASK);
     const limit = mappingLimit(release, USUAL_MASK);
-    if (release.size !== allocSizeAlone && told === MAX_ALLOCATION_BYTES && size > limit) {
+    if (told === MAX_ALLOCATION_BYTES && size > limit) {
       add(
         'max-mapping-size',
         place,

@@ -324,7 +324,11 @@ describe('other problems', () => {
     [{ kind: 'cma', trouble: 'overlap', text: 't' }, 'cma-overlap-check', 'f875db4f20f4'],
     [{ kind: 'cma', trouble: 'allocation', text: 't' }, 'cma-allocation', undefined],
     [{ kind: 'lockdep', lock: 'free_entries_lock' }, 'dma-debug-lock', 'fb5a4315591d'],
-    [{ kind: 'debugfs', name: 'io_tlb_used', value: 2n ** 64n - 1n }, 'used-counter', undefined],
+    [
+      { kind: 'debugfs', name: 'io_tlb_used', value: 2n ** 64n - 1n },
+      'used-counter',
+      'a1255ccab8ec',
+    ],
   ])('from %o: %s', (fact, id, fixedBy) => {
     const [problem, ...more] = diagnose([at(fact), at(fact)]).problems;
     expect(problem).toMatchObject({ id, line: 1, count: 2, fixedBy });
