@@ -58,12 +58,7 @@ export function addReplayOptions(command: Command, withKernel = true): Command {
         'halved=N at the end for memory that was short N times',
       parseSwiotlb,
     )
-    .option(
-      '--device <GLOB:K=V,...>',
-      'device parameters: min_align_mask= seg_boundary_mask= dma_mask= pool=; repeatable',
-      collect(parseDevice),
-      [],
-    )
+    .addOption(deviceOption())
     .option(
       '--dmesg <file>',
       'the boot log beside the trace: kernel, pools and devices that the trace does not tell',
@@ -80,6 +75,20 @@ export function addReplayOptions(command: Command, withKernel = true): Command {
         .default(DEFAULT_SEARCH),
     )
     .option('--strict', 'lines that cannot be understood are an error (exit 2)');
+}
+
+/** `--device` alone, for commands that do not replay. */
+export function addDeviceOption(command: Command): Command {
+  return command.addOption(deviceOption());
+}
+
+function deviceOption(): Option {
+  return new Option(
+    '--device <GLOB:K=V,...>',
+    'device parameters: min_align_mask= seg_boundary_mask= dma_mask= pool=; repeatable',
+  )
+    .argParser(collect(parseDevice))
+    .default([]);
 }
 
 function collect<T>(parse: (text: string) => T): (text: string, previous: T[]) => T[] {

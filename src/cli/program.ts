@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { diagnoseCommand } from './diagnoseCommand.js';
 import { diffCommand } from './diffCommand.js';
 import { explainCommand } from './explainCommand.js';
 import { identifyCommand } from './identifyCommand.js';
@@ -9,6 +10,7 @@ import { verifyCommand } from './verifyCommand.js';
 
 /** Examples that work on the shipped traces, for the end of each command's help. */
 const SEED = 'traces/double-allocation/trace.log';
+const LOG = 'traces/full-or-not/dmesg.log';
 const EXAMPLES: Record<string, readonly string[]> = {
   replay: [SEED, `${SEED} --kernel v6.9`, `${SEED} --json --no-allocations`],
   verify: [`verify ${SEED} --kernel v6.8`, 'verify traces/*/trace.*'],
@@ -18,6 +20,7 @@ const EXAMPLES: Record<string, readonly string[]> = {
     `explain ${SEED} --line 2 --kernel v6.9`,
     'explain traces/stepped-over/trace.csv --line 17',
   ],
+  diagnose: [`diagnose ${LOG}`, `diagnose ${LOG} --json`],
   kernels: ['kernels', 'kernels --json'],
 };
 
@@ -40,6 +43,7 @@ export function createProgram(): Command {
   program.addCommand(identifyCommand());
   program.addCommand(diffCommand());
   program.addCommand(explainCommand());
+  program.addCommand(diagnoseCommand());
   program.addCommand(kernelsCommand());
   program.addHelpText(
     'after',

@@ -54,7 +54,10 @@ export function requireRelease(name: string): Release {
   return requirePlacement(name).release;
 }
 
-function requirePlacement(name: string): Pick<ReleaseChoice, 'reason'> & { release: Release } {
+/** As requireRelease, and why it is that release, where its name does not say so. */
+export function requirePlacement(
+  name: string,
+): Pick<ReleaseChoice, 'reason'> & { release: Release } {
   if (name === 'latest') return { release: latestRelease(), reason: undefined };
   const placement = placeRelease(name);
   if (placement?.release !== undefined) return placement;

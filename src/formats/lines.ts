@@ -37,3 +37,17 @@ export function startsWithAt(bytes: Uint8Array, at: number, literal: Uint8Array)
 export function textOf(bytes: Buffer, from: number, to: number): string {
   return bytes.toString('utf8', from, Math.min(to, from + 1024));
 }
+
+/** Hands out the lines of bytes[0, end), which are whole, as text and without what ends them. */
+export function forEachLine(bytes: Buffer, end: number, onLine: (line: string) => void): void {
+  const text = bytes.toString('utf8', 0, end);
+  let from = 0;
+  while (from < text.length) {
+    const newline = text.indexOf('\n', from);
+    const to = newline < 0 ? text.length : newline;
+    onLine(
+      text.slice(from, text.charCodeAt(to - 1) === CARRIAGE_RETURN && to > from ? to - 1 : to),
+    );
+    from = to + 1;
+  }
+}
