@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { captureCommand } from './captureCommand.js';
 import { diffCommand } from './diffCommand.js';
 import { explainCommand } from './explainCommand.js';
 import { identifyCommand } from './identifyCommand.js';
@@ -17,6 +18,11 @@ const EXAMPLES: Record<string, readonly string[]> = {
   explain: [
     `explain ${SEED} --line 2 --kernel v6.9`,
     'explain traces/stepped-over/trace.csv --line 17',
+  ],
+  capture: [
+    'capture --kernel "$(uname -r)" > capture.sh',
+    'capture --kernel 6.1 --tool bpftrace',
+    'capture --kernel v6.12 --boot',
   ],
   kernels: ['kernels', 'kernels --json'],
 };
@@ -40,6 +46,7 @@ export function createProgram(): Command {
   program.addCommand(identifyCommand());
   program.addCommand(diffCommand());
   program.addCommand(explainCommand());
+  program.addCommand(captureCommand());
   program.addCommand(kernelsCommand());
   program.addHelpText(
     'after',
