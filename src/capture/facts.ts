@@ -29,8 +29,7 @@ export interface ProbedCall {
 export interface PoolSymbol {
   symbol: string;
   base: string;
-  /** Undefined where only an offset would give it; debugfs has it, too. */
-  nslabs?: string;
+  nslabs: string;
 }
 
 /** What the tracing of a release can do. */
@@ -153,7 +152,10 @@ const RESTRICTED: readonly Since<readonly ProbedCall[]>[] = [
   ]),
 ];
 
-/** `start` is the first member of the pool in every release, so the symbol's first word is the base. */
+/**
+ * The pool's struct begins with its start, its end, from v5.17 on (1a5e91d8375f) a virtual address,
+ * and the slots: words of 64 bits whatever the build, so that they are found without BTF.
+ */
 const POOL_SYMBOL: readonly Since<PoolSymbol>[] = [
   since(5, 10, {
     symbol: 'io_tlb_start',
@@ -161,9 +163,22 @@ const POOL_SYMBOL: readonly Since<PoolSymbol>[] = [
     nslabs: '@io_tlb_nslabs:u64',
   }),
   // 2d29960af0be: a pointer to the pool.
-  since(5, 13, { symbol: 'io_tlb_default_mem', base: '+0(@io_tlb_default_mem):x64' }),
+  since(5, 13, {
+    symbol: 'io_tlb_default_mem',
+    base: '+0(@io_tlb_default_mem):x64',
+    nslabs: '+16(@io_tlb_default_mem):u64',
+  }),
   // 463e862ac63e: the pool itself.
-  since(5, 15, { symbol: 'io_tlb_default_mem', base: '@io_tlb_default_mem:x64' }),
+  since(5, 15, {
+    symbol: 'io_tlb_default_mem',
+    base: '@io_tlb_default_mem:x64',
+    nslabs: '@io_tlb_default_mem+16:u64',
+  }),
+  since(5, 17, {
+    symbol: 'io_tlb_default_mem',
+    base: '@io_tlb_default_mem:x64',
+    nslabs: '@io_tlb_default_mem+24:u64',
+  }),
 ];
 
 const DEVICE_POOL: readonly Since<DevicePool>[] = [

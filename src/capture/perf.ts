@@ -20,19 +20,12 @@ trap : INT
 trap 'exit 1' INT
 [ -s "$work/perf.data" ] || { cat "$work/record.txt" >&2 && fail 'perf recorded nothing'; }
 
-# What perf itself had to drop, of any event.
-lost() {
-    perf script --show-lost-events -i "$work/perf.data" 2>/dev/null |
-        awk '/PERF_RECORD_LOST/ { n += $NF } END { if (n) print "# capture: lost", n, "perf" }'
-}
-
 warn_of_missed
 {
     cat "$work/before" "$work/probes"
     kernel_log
-    # Nanoseconds keep what lies within a microsecond in order.
-    perf script --ns -i "$work/perf.data"
-    lost
+    # Nanoseconds keep what lies within a microsecond in order; what perf had to drop is told, too.
+    perf script --ns --show-lost-events -i "$work/perf.data"
     profile
     pools
 } | pack

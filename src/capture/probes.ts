@@ -146,7 +146,7 @@ function define(
 export function bootParameters(facts: CaptureFacts): string[] {
   const { events } = numberedSet(facts);
   const { base, nslabs } = facts.pool;
-  const pool = ` base=${base}${nslabs === undefined ? '' : ` nslabs=${nslabs}`}`;
+  const pool = ` base=${base} nslabs=${nslabs}`;
   const probes = events.map((event) =>
     event.replace(DEVICE_AND_BASE, pool).replaceAll("'", '').replaceAll(' ', ','),
   );

@@ -72,19 +72,18 @@ profile() {
 }
 
 warn_of_missed() {
-    missed=$(profile | awk '{ n += $5 } END { print n + 0 }')
+    missed=$(profile | awk '{ n += $6 } END { print n + 0 }')
     [ "$missed" -eq 0 ] ||
         echo "note: $missed hits of probes were missed: the recording is incomplete" >&2
 }`;
 }
 
-/** The pool's base by its symbol, which kernels without KALLSYMS_ALL do not tell. */
+/** The pool by its symbol, which kernels without KALLSYMS_ALL do not tell. */
 function baseOfPool({ pool }: CaptureFacts): string {
-  const nslabs = pool.nslabs === undefined ? '' : ` nslabs=${pool.nslabs}`;
-  return `# Where the default pool begins: the first word behind the symbol.
+  return `# Where the default pool begins, and its slots.
 base=
 if grep -q ' ${pool.symbol}$' /proc/kallsyms; then
-    base=' base=${pool.base}${nslabs}'
+    base=' base=${pool.base} nslabs=${pool.nslabs}'
 fi`;
 }
 

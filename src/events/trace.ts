@@ -7,6 +7,8 @@ export interface TraceInfo {
   /** CONFIG_SWIOTLB_DYNAMIC was set. */
   dynamic: boolean;
   pools: PoolDeclaration[];
+  /** Slots of the default pool as debugfs counts them, for a trace that tells its base alone. */
+  defaultNslabs?: number;
   /** Every device that was declared or seen, by the number that events use. */
   devices: DeviceDeclaration[];
   expectations: Expectation[];

@@ -1,6 +1,7 @@
+import { bpftrace } from './bpftrace.js';
 import { csv } from './csv.js';
 import { devDbg } from './devDbg.js';
 import type { TraceFormat } from './format.js';
 
 /** Every trace format, in the order in which they are tried. */
-export const FORMATS: readonly TraceFormat[] = [csv, devDbg];
+export const FORMATS: readonly TraceFormat[] = [csv, bpftrace, devDbg];
