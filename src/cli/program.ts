@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { captureCommand } from './captureCommand.js';
 import { diagnoseCommand } from './diagnoseCommand.js';
 import { diffCommand } from './diffCommand.js';
 import { explainCommand } from './explainCommand.js';
@@ -21,6 +22,11 @@ const EXAMPLES: Record<string, readonly string[]> = {
     'explain traces/stepped-over/trace.csv --line 17',
   ],
   diagnose: [`diagnose ${LOG}`, `diagnose ${LOG} --json`],
+  capture: [
+    'capture --kernel "$(uname -r)" > capture.sh',
+    'capture --kernel 6.1 --tool bpftrace',
+    'capture --kernel v6.12 --boot',
+  ],
   kernels: ['kernels', 'kernels --json'],
 };
 
@@ -44,6 +50,7 @@ export function createProgram(): Command {
   program.addCommand(diffCommand());
   program.addCommand(explainCommand());
   program.addCommand(diagnoseCommand());
+  program.addCommand(captureCommand());
   program.addCommand(kernelsCommand());
   program.addHelpText(
     'after',

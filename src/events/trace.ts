@@ -11,6 +11,8 @@ export interface TraceInfo {
   swiotlbParameter?: string;
   /** Areas of the default pool, from a boot log that does not say where the pool lies. */
   bootAreas?: number;
+  /** Slots of the default pool as debugfs counts them, for a trace that tells its base alone. */
+  defaultNslabs?: number;
   /** Every device that was declared or seen, by the number that events use. */
   devices: DeviceDeclaration[];
   expectations: Expectation[];

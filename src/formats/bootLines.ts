@@ -1,5 +1,6 @@
 import type { TraceInfo } from '../events/trace.js';
 import { createBootLog } from './bootLog.js';
+import { readCaptureLine } from './captureHeader.js';
 import { endOfText, NEWLINE, textOf } from './lines.js';
 import { stripPrefix } from './prefix.js';
 
@@ -11,10 +12,16 @@ export interface BootReader {
   readLines(bytes: Buffer, from: number, end: number, linesBefore: number): number;
 }
 
+/** What our recording scripts write around a trace. */
+const CAPTURE = '# capture: ';
+
 /** A reader that fills `info`. */
 export function createBootReader(info: TraceInfo): BootReader {
   const log = createBootLog(info);
-  const readLine = (text: string, line: number): boolean => log.read(stripPrefix(text).text, line);
+  const readLine = (text: string, line: number): boolean =>
+    text.startsWith(CAPTURE)
+      ? readCaptureLine(text, line, info)
+      : log.read(stripPrefix(text).text, line);
   return {
     readLine,
     readLines(bytes, from, end, linesBefore) {

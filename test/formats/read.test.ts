@@ -85,7 +85,8 @@ describe('telling the format by content', () => {
 
 describe('a trace of which nothing is understood', () => {
   test('is sent to diagnose if it is a kernel log', async () => {
-    const log = 'x 0000:00:01.0: swiotlb buffer is full (sz: 8 bytes), total 0 (slots), used 0 (slots)\n';
+    const log =
+      'x 0000:00:01.0: swiotlb buffer is full (sz: 8 bytes), total 0 (slots), used 0 (slots)\n';
     expect(await userErrorOf(() => read(log))).toContain('`swiotlb-replay diagnose FILE`');
   });
 

@@ -39,7 +39,7 @@ const UNTOLD_AFTER = 4;
 export function createGeometry(info: TraceInfo): Geometry {
   const indexSeen = new Set<number>();
   let firstIndexes: number[] | undefined;
-  const told = new Set<DeviceDeclaration>();
+  const changing = new Set<DeviceDeclaration>();
   /** The masks that records last gave, device by device. */
   const maskOf: number[] = [];
   let sightings = 0;
@@ -55,7 +55,7 @@ export function createGeometry(info: TraceInfo): Geometry {
     // Our probes print the index of every area, up to four.
     if (values[Field.idx1] >= 0) areas = 2;
     if (values[Field.idx3] >= 0) areas = 4;
-    return areas;
+    return Math.max(areas, info.bootAreas ?? 1);
   }
 
   function declare(pool: Partial<PoolDeclaration> & { name: string }, line: number): void {
@@ -81,8 +81,8 @@ export function createGeometry(info: TraceInfo): Geometry {
     value: number,
   ): void {
     if (key === 'segBoundaryMask' && !isSegBoundary(value)) return;
-    if (device[key] !== undefined && device[key] !== value && !told.has(device)) {
-      told.add(device);
+    if (device[key] !== undefined && device[key] !== value && !changing.has(device)) {
+      changing.add(device);
       info.assumptions.push({
         line,
         message: `device ${device.name}: ${name} changes in the trace; the replay uses one value`,
@@ -106,7 +106,9 @@ export function createGeometry(info: TraceInfo): Geometry {
 
     seeDefaultPool(line, values) {
       const base = values[Field.base];
-      const nslabs = values[Field.nslabs];
+      // Where the records tell the base alone, debugfs or the boot log may have told the size.
+      const told = info.pools.find((pool) => pool.base === base)?.nslabs ?? info.defaultNslabs;
+      const nslabs = values[Field.nslabs] || told || 0;
       if (!isBelievable(base, nslabs)) return;
       const known = info.pools.find(({ restricted }) => !restricted);
       geometry.isSettled = firstIndexes !== undefined || ++sightings > UNTOLD_AFTER;
