@@ -174,6 +174,11 @@ describe('lines of others', () => {
     ]);
   });
 
+  it('with nothing but a time are not taken for a part in brackets', () => {
+    const line = 'ixgbe 0000:41:00.1: DMA-API: device driver maps memory from stack';
+    expect(textsOf([line, '[   17.250000]', 'x'])).toEqual([line, '', 'x']);
+  });
+
   it('may break a record for good', () => {
     const record = RECORDS['buffer full'];
     const at = record.indexOf(' total');
