@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createBatch } from '../../src/events/batch.js';
 import { emptyTraceInfo } from '../../src/events/trace.js';
+import { createBootReader } from '../../src/formats/bootLines.js';
 import { bpftrace } from '../../src/formats/bpftrace.js';
 import { FORMATS } from '../../src/formats/table.js';
 import { read, userErrorOf } from '../support/reading.js';
@@ -226,7 +227,9 @@ describe('how early a map may have taken effect', () => {
   function slackOf(...lines: string[]): number[] {
     const bytes = Buffer.from(trace(...lines));
     const batch = createBatch();
-    const context = { name: 't', info: emptyTraceInfo(), pageSize: 4096, linesBefore: 0 };
+    const info = emptyTraceInfo();
+    const boot = createBootReader(info);
+    const context = { name: 't', info, pageSize: 4096, linesBefore: 0, boot };
     bpftrace.open(context).parse(bytes, 0, bytes.length, batch);
     return [...batch.slack.subarray(0, batch.length)];
   }

@@ -23,6 +23,8 @@ export interface Call {
   slack: number;
   /** More of its records are to come. */
   isOpen: boolean;
+  /** Its record cannot be used; it only waits for its return. */
+  isBroken: boolean;
   /** Searches of areas that it has made, and the line of the first one's lock. */
   looks: number;
   firstLook: number;
@@ -51,6 +53,7 @@ export function newCall(op: number, line: number, cpu: number, device: number): 
     at: Number.NaN,
     slack: Number.NaN,
     isOpen: true,
+    isBroken: false,
     looks: 0,
     firstLook: Number.NaN,
     pool: Number.NaN,

@@ -48,6 +48,10 @@ function readRequest(state: TraceState, call: Call): void {
   call.dir = DIRS[values[Field.dir]] ?? BIDIRECTIONAL;
   state.geometry.seeDevice(state.line, call.device, values);
   seePool(state);
+  const hasAddress = call.op === Op.alloc || call.origAddr < ADDRESS_LIMIT;
+  if (hasAddress && call.size > 0 && call.size < ADDRESS_LIMIT) return;
+  call.isBroken = true;
+  state.problem('the record breaks off, or its size or orig_addr is none');
 }
 
 /** The default pool and its areas' start indexes, where the probe shows them. */
@@ -168,6 +172,10 @@ function endRequest(state: TraceState, context: Context): Call | undefined {
 }
 
 function finishRequest(state: TraceState, call: Call): void {
+  if (call.isBroken) {
+    state.queue.forget(call);
+    return;
+  }
   if (call.looks === 0) {
     call.at = state.line;
     call.slack = call.line;
@@ -186,7 +194,7 @@ function mapx(state: TraceState, context: Context): void {
   call.at = state.line;
   const before = state.record.level === 0 ? 0 : context.lastLine[state.level];
   call.slack = Math.max(before, state.line - LONGEST_CALL, 1);
-  state.finish(call);
+  if (!call.isBroken) state.finish(call);
 }
 
 /** An unmap or free begins; it takes effect now, or where a record shows its lock. */
