@@ -160,6 +160,10 @@ test.each([
     { kind: 'cma', trouble: 'allocation' },
   ],
   [
+    "OF: reserved mem: failed to allocate memory for node 'video,cma'",
+    { kind: 'cma', trouble: 'setup' },
+  ],
+  [
     '                -> #2 (free_entries_lock){-.-.}-{2:2}:',
     { kind: 'lockdep', lock: 'free_entries_lock' },
   ],

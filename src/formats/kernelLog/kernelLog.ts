@@ -81,9 +81,8 @@ export function createKernelLog(info: TraceInfo, onFact: (fact: LogFact) => void
     return false;
   }
 
-  /** A line that a held one may go on in: no line of a log that has a clock begins without it. */
-  function goesOn(from: Held, raw: string, text: string, time: number | undefined): boolean {
-    if (time !== undefined) return false;
+  /** Whether a held line goes on in this one and tells something; the two are held together if not yet. */
+  function goesOn(from: Held, raw: string, text: string): boolean {
     const joined = from.text + (from.soft ? '' : ' ') + text;
     if (take(joined.replace(/\s{2,16}/g, ' '), from.line, from.time)) return true;
     if (from.parts + 1 < MAX_PARTS) {
@@ -97,11 +96,11 @@ export function createKernelLog(info: TraceInfo, onFact: (fact: LogFact) => void
     read(raw, line) {
       const anchored = ANCHORS.test(raw);
       if (!anchored && held === undefined) return;
-      const { text, time } = stripLine(raw);
+      const { text, time, stamped } = stripLine(raw);
       order.see(time);
       const before = held;
       held = undefined;
-      if (before !== undefined && goesOn(before, raw, text, time)) return;
+      if (before !== undefined && !stamped && goesOn(before, raw, text)) return;
       if (!anchored) return;
       held = undefined;
       if (take(text, line, time)) return;
