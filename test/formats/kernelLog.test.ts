@@ -358,7 +358,7 @@ test('what the boot says goes into the declarations', () => {
     kernel: 'Linux version 6.7.3 (a@b) #1',
     pools: [{ base: 0xb0000000, nslabs: 512 }],
   });
-  expect(facts).toEqual([]);
+  expect(facts).toMatchObject([{ kind: 'boot', banner: info.kernel, line: 1 }]);
 });
 
 test('a log that runs backwards has the newest boot first', () => {

@@ -65,7 +65,8 @@ export function createKernelLog(info: TraceInfo, onFact: (fact: LogFact) => void
   function take(text: string, line: number, time: number | undefined): boolean {
     // In a log that runs backwards, the newest boot ends with the first banner.
     const done = info.kernel !== undefined && order.newestFirst();
-    if (!done && bootLog.read(text, line)) return true;
+    // Where its banner is, is told too: what stands there is of another kernel than what stood before.
+    if (!done && bootLog.read(text, line) && !text.startsWith('Linux version ')) return true;
     const event = smmu.read(text, line, time);
     if (typeof event === 'object') onFact(withOwnText(event));
     if (event !== false) return true;

@@ -19,6 +19,11 @@ const HEX = '0x[0-9a-f]{1,16}';
  */
 export const OTHER_FACTS: readonly Recogniser[] = [
   {
+    literal: 'Linux version ',
+    pattern: /^Linux version \d.{1,400}/,
+    fact: ([banner]) => ({ kind: 'boot', banner }),
+  },
+  {
     literal: 'overlap with other memblock reserved region',
     pattern: /Reserved memory: overlap with other memblock reserved region/,
     fact: cma('overlap'),
