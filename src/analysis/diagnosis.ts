@@ -32,6 +32,8 @@ export interface RefusalReport {
 
 /** Refusals that differ in their line and in the slots used at most. */
 export interface RefusalGroup {
+  /** The kernel that refused; undefined where the log does not tell. */
+  kernel: string | undefined;
   device: string | undefined;
   size: number;
   total: number | undefined;

@@ -80,7 +80,7 @@ export const KNOWN_PROBLEMS = {
   },
   'cma-setup': {
     advice:
-      'Align base and size of the region to a pageblock, or let the kernel choose where it lies.',
+      'Look whether its size fits between what else is reserved (memblock=debug), and align base and size to a pageblock.',
   },
   'cma-allocation': {
     advice:

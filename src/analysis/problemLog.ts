@@ -14,7 +14,7 @@ import { createMappingHistory } from './lastMapping.js';
 const KEPT_PROBLEMS = 1024;
 
 /** Facts that are no refusals. */
-type OtherFact = Exclude<LogFact, { kind: 'refusal' | 'suppressed' | 'kernel' }>;
+type OtherFact = Exclude<LogFact, { kind: 'refusal' | 'suppressed' | 'boot' | 'kernel' }>;
 
 /** A problem's words, before it is counted. */
 interface Found {

@@ -1,7 +1,7 @@
 import type { RefusalFact } from '../events/logFacts.js';
 import type { LogOrder } from '../events/logOrder.js';
-import type { Release } from '../kernel/release.js';
 import type { Diagnosis, RefusalGroup, RefusalReport } from './diagnosis.js';
+import type { LogKernel, LogKernels } from './logKernels.js';
 import { judge, type Ruling } from './refusalVerdict.js';
 
 /** Refusals that are kept one by one. */
@@ -17,6 +17,8 @@ const ECHO_LINES = 3;
 interface Kind {
   /** The first of it, for its numbers. */
   sample: RefusalFact;
+  /** Banners before it. */
+  banners: number;
   count: number;
   suppressed: number;
   firstLine: number;
@@ -31,6 +33,7 @@ interface Kind {
 /** A refusal that is kept by itself. */
 interface Kept {
   fact: RefusalFact;
+  banners: number;
   suppressed: number;
 }
 
@@ -40,7 +43,6 @@ export interface RefusalLog {
   /** Refusals that were not printed; which, the kernel does not say. */
   suppress(count: number): void;
   finish(
-    release: Release | undefined,
     minAlignMask: (device: string | undefined) => number | undefined,
   ): Pick<Diagnosis, 'reports' | 'groups' | 'totals'>;
 }
@@ -49,7 +51,7 @@ export interface RefusalLog {
  * The kernel says how many messages it suppressed right before the next one that it prints. They
  * are counted with the refusal before that, in time.
  */
-export function createRefusalLog(order: LogOrder): RefusalLog {
+export function createRefusalLog(order: LogOrder, kernels: LogKernels): RefusalLog {
   const kinds = new Map<string, Kind>();
   const kept: Kept[] = [];
   let reports = 0;
@@ -70,12 +72,14 @@ export function createRefusalLog(order: LogOrder): RefusalLog {
   function countKind(fact: RefusalFact): Kind | undefined {
     const ruling = judge(fact, undefined, undefined);
     const { device, size, total, line, used = Number.NaN } = fact;
-    const key = JSON.stringify([device, size, total, ruling.verdict, ruling.proved]);
+    const banners = kernels.banners();
+    const key = JSON.stringify([device, size, total, ruling.verdict, ruling.proved, banners]);
     let kind = kinds.get(key);
     if (kind === undefined) {
       if (kinds.size >= KEPT_KINDS) return undefined;
       kind = {
         sample: fact,
+        banners,
         count: 0,
         suppressed: 0,
         firstLine: line,
@@ -107,7 +111,8 @@ export function createRefusalLog(order: LogOrder): RefusalLog {
       reports++;
       const kind = countKind(fact);
       if (kind === undefined) unlisted++;
-      const row = kept.length < KEPT_REPORTS ? { fact, suppressed: 0 } : undefined;
+      const isKept = kept.length < KEPT_REPORTS;
+      const row = isKept ? { fact, banners: kernels.banners(), suppressed: 0 } : undefined;
       if (row !== undefined) kept.push(row);
       last = { fact, kind, kept: row };
       attribute(waiting);
@@ -118,12 +123,18 @@ export function createRefusalLog(order: LogOrder): RefusalLog {
       if (last === undefined || order.newestFirst()) waiting += count;
       else attribute(count);
     },
-    finish(release, minAlignMask) {
+    finish(minAlignMask) {
       attribute(waiting);
-      const rule = (fact: RefusalFact): Ruling => judge(fact, release, minAlignMask(fact.device));
+      const rule = (fact: RefusalFact, { release }: LogKernel): Ruling =>
+        judge(fact, release, minAlignMask(fact.device));
       return {
-        reports: kept.map(({ fact, suppressed }) => reportOf(fact, suppressed, rule(fact))),
-        groups: [...kinds.values()].map((kind) => groupOf(kind, rule(kind.sample))),
+        reports: kept.map(({ fact, banners, suppressed }) =>
+          reportOf(fact, suppressed, rule(fact, kernels.kernelOf(banners))),
+        ),
+        groups: [...kinds.values()].map((kind) => {
+          const kernel = kernels.kernelOf(kind.banners);
+          return groupOf(kind, kernel, rule(kind.sample, kernel));
+        }),
         totals: { reports, omitted: reports - kept.length, suppressed, unlisted },
       };
     },
@@ -136,12 +147,13 @@ function reportOf(fact: RefusalFact, suppressed: number, ruling: Ruling): Refusa
   return { line, device, size, total, used, verdict, proved, suppressed, advice };
 }
 
-function groupOf(kind: Kind, ruling: Ruling): RefusalGroup {
+function groupOf(kind: Kind, kernel: LogKernel, ruling: Ruling): RefusalGroup {
   const { sample, count, suppressed, firstLine, lastLine, usedLeast, usedMost, fell } = kind;
   const { device, size, total } = sample;
   const { verdict, proved, advice } = ruling;
   const standing = verdict === 'full' && count > 2 && !fell;
   return {
+    kernel: kernel.name,
     device,
     size,
     total,

@@ -3,6 +3,7 @@ import type { TraceInfo } from '../events/trace.js';
 import { MAX_ALLOCATION_BYTES } from '../kernel/constants.js';
 import { combinedMask } from '../kernel/plan.js';
 import type { Release } from '../kernel/release.js';
+import { placeRelease } from '../kernel/select.js';
 import type { LogProblem, RefusalGroup } from './diagnosis.js';
 import { KNOWN_PROBLEMS, type KnownId } from './knownProblems.js';
 import { mappingLimit } from './refusalVerdict.js';
@@ -11,15 +12,15 @@ import { mappingLimit } from './refusalVerdict.js';
 const USUAL_MASK = 0xfff;
 
 /**
- * Faults of the release itself that the log gives a reason to look at: a refusal that they would
+ * Faults of releases themselves that the log gives a reason to look at: a refusal that they would
  * explain, or a pool that they touch.
+ * @param newest the release that the pools are of
  */
 export function releaseProblems(
-  release: Release | undefined,
+  newest: Release | undefined,
   info: TraceInfo,
   groups: readonly RefusalGroup[],
 ): LogProblem[] {
-  if (release === undefined) return [];
   const problems: LogProblem[] = [];
   function add(
     id: KnownId,
@@ -34,20 +35,20 @@ export function releaseProblems(
     const known = { affected: undefined, fixedBy: undefined, ...KNOWN_PROBLEMS[id] };
     problems.push({ id, line, count, suppressed: 0, device, message, ...known });
   }
-  const comparesPageBits = release.masks === combinedMask;
   const restricted = info.pools.find((pool) => pool.restricted);
-  if (comparesPageBits && !release.refusesUnalignedPages && restricted !== undefined) {
+  if (newest?.masks === combinedMask && restricted !== undefined) {
     add(
       'double-allocation',
       { line: undefined, count: 1, device: undefined },
-      `${release.name} may hand out pages of the restricted pool ${restricted.name} at ${hex(restricted.base)} twice (CVE-2024-35814)`,
+      `${newest.name} may hand out pages of the restricted pool ${restricted.name} at ${hex(restricted.base)} twice (CVE-2024-35814)`,
     );
   }
   for (const group of groups) {
     const { size, device, verdict, firstLine, count } = group;
-    if (verdict !== 'not-full') continue;
+    const release = verdict === 'not-full' ? releaseOf(group) : undefined;
+    if (release === undefined) continue;
     const place = { line: firstLine, count, device };
-    if (comparesPageBits && size >= (info.pageSize ?? 4096)) {
+    if (release.masks === combinedMask && size >= (info.pageSize ?? 4096)) {
       add(
         'page-bits-compared',
         place,
@@ -65,4 +66,9 @@ export function releaseProblems(
     }
   }
   return problems;
+}
+
+/** The release of a group's kernel, whose name is a release's own where it is one that is known. */
+function releaseOf({ kernel }: RefusalGroup): Release | undefined {
+  return kernel === undefined ? undefined : placeRelease(kernel)?.release;
 }

@@ -30,6 +30,13 @@ export interface SuppressedFact extends FactBase {
   count: number;
 }
 
+/** A banner: a boot begins here. */
+export interface BootFact extends FactBase {
+  kind: 'boot';
+  /** From `Linux version` on. */
+  banner: string;
+}
+
 /** A kernel's name in an oops or a warning; no banner. */
 export interface KernelFact extends FactBase {
   kind: 'kernel';
@@ -129,6 +136,7 @@ export interface DebugfsFact extends FactBase {
 export type LogFact =
   | RefusalFact
   | SuppressedFact
+  | BootFact
   | KernelFact
   | OverflowFact
   | PoolTroubleFact

@@ -182,9 +182,7 @@ function beginBoot(state: BootState, line: number): void {
       info.assumptions.push(state.assumption);
     }
     state.assumption.line = line;
-    state.assumption.message =
-      `the log holds ${state.boots} boots; kernel and pools are those of the last,` +
-      ` which begins in line ${line}`;
+    state.assumption.message = `the log holds ${state.boots} boots; kernel and pools are those of the last`;
   } else {
     // Pools ahead of the first banner are of another boot, or of this one in a log that runs backwards.
     state.stale = state.pools.length > 0;

@@ -84,9 +84,10 @@ function refusals(diagnosis: Diagnosis, width: number, chalk: ChalkInstance): st
   );
   if (groups.length === 0) return [];
   const lines = ['Refused requests'];
+  const several = new Set(groups.map(({ kernel }) => kernel)).size > 1;
   let told = '';
   groups.slice(0, SHOWN).forEach((group, n) => {
-    lines.push(...groupLines(group, width, chalk));
+    lines.push(...groupLines(group, several, width, chalk));
     const same = groups[n + 1];
     told = group.reason + group.advice;
     const repeats = n + 1 < Math.min(groups.length, SHOWN) && same.reason + same.advice === told;
@@ -106,7 +107,12 @@ function certainty({ proved, verdict }: RefusalGroup): string {
   return verdict === 'unknown' ? 'Not known' : 'Likely';
 }
 
-function groupLines(group: RefusalGroup, width: number, chalk: ChalkInstance): string[] {
+function groupLines(
+  group: RefusalGroup,
+  several: boolean,
+  width: number,
+  chalk: ChalkInstance,
+): string[] {
   const { device, size, total, verdict, count, suppressed, firstLine, lastLine } = group;
   const { usedLeast, usedMost } = group;
   const used = usedLeast === usedMost ? `${usedMost}` : `${usedLeast} to ${usedMost}`;
@@ -114,7 +120,8 @@ function groupLines(group: RefusalGroup, width: number, chalk: ChalkInstance): s
   const lines = firstLine === lastLine ? `line ${firstLine}` : `lines ${firstLine} to ${lastLine}`;
   const times = count === 1 ? lines : `${count} times, ${lines}`;
   const more = suppressed === 0 ? '' : `, ${suppressed} more suppressed`;
-  const text = `${harmless(device ?? 'unnamed device')}: ${size} bytes: ${times}${more}${slots}`;
+  const on = several ? ` on ${harmless(group.kernel ?? 'a kernel not named')}` : '';
+  const text = `${harmless(device ?? 'unnamed device')}${on}: ${size} bytes: ${times}${more}${slots}`;
   const [first, ...rest] = wrap(`  ${verdict.padEnd(9)}  `, text, width);
   return [first.replace(verdict, chalk.bold(verdict)), ...rest];
 }

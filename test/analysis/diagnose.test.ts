@@ -109,6 +109,8 @@ const refusal = (differing: object = {}, time?: number): LogFact =>
     },
     time,
   );
+const booted = (version: string, time?: number): LogFact =>
+  at({ kind: 'boot', banner: `Linux version ${version} (a@b) (gcc 12) #1 SMP` }, time);
 const suppressed = (count: number, time?: number, name = 'swiotlb_tbl_map_single'): LogFact =>
   at({ kind: 'suppressed', function: name, count }, time);
 
@@ -220,7 +222,7 @@ describe('the kernel', () => {
   const named = at({ kind: 'kernel', name: '6.5.3 #1 Debian' });
 
   test('is the one that booted, or else the one that a warning names, or the user', () => {
-    expect(diagnose([named], { kernel: 'Linux version 6.6.30 (a@b) #1' }).kernel).toBe('v6.6.30');
+    expect(diagnose([booted('6.6.30'), named]).kernel).toBe('v6.6.30');
     expect(diagnose([named]).kernel).toBe('v6.5.3');
     const kernel = { release: releaseNamed('v6.9'), reason: undefined };
     expect(diagnose([named], {}, { devices: [], kernel }).kernel).toBe('v6.9');
@@ -237,12 +239,46 @@ describe('the kernel', () => {
   });
 
   test('is named by its version where its banner is that of none that is known', () => {
-    const kernel = 'Linux version 5.14.0-427.el9.x86_64 (mock@b) (gcc 11) #1 SMP';
-    expect(diagnose([], { kernel }).kernel).toBe('5.14.0-427.el9.x86_64');
+    expect(diagnose([booted('5.14.0-427.el9.x86_64')]).kernel).toBe('5.14.0-427.el9.x86_64');
+  });
+
+  test('of each boot in a log is its own', () => {
+    const { kernel, groups, problems } = diagnose([
+      refusal({ used: 100 }, 9),
+      booted('6.4.1', 1),
+      refusal({ used: 100 }, 2),
+      booted('6.12.1', 1),
+      refusal({ used: 100 }, 2),
+      refusal({ used: 100 }, 3),
+    ]);
+    expect(kernel).toBe('v6.12.1');
+    expect(groups.map((group) => [group.kernel, group.count])).toEqual([
+      [undefined, 1],
+      ['v6.4.1', 1],
+      ['v6.12.1', 2],
+    ]);
+    expect(problems).toMatchObject([{ id: 'page-bits-compared', line: 3, count: 1 }]);
+  });
+
+  test('of each boot is its own in a log that runs backwards, too', () => {
+    const { kernel, groups } = diagnose([
+      refusal({}, 9),
+      refusal({}, 8),
+      booted('6.12.1', 7),
+      refusal({}, 6),
+      booted('6.4.1', 5),
+      refusal({}, 4),
+    ]);
+    expect(kernel).toBe('v6.12.1');
+    expect(groups.map((group) => [group.kernel, group.count])).toEqual([
+      ['v6.12.1', 2],
+      ['v6.4.1', 1],
+      ['v6.4.1', 1],
+    ]);
   });
 
   const idsOn = (version: string, facts: LogFact[], info: Partial<TraceInfo> = {}) =>
-    diagnose(facts, { kernel: version, ...info }).problems.map(({ id }) => id);
+    diagnose([...facts, booted(version)], info).problems.map(({ id }) => id);
   const restricted = {
     name: 'r',
     base: 0x1000000,

@@ -164,10 +164,22 @@ describe('several boots in one log', () => {
     expect(info.assumptions).toEqual([
       {
         line: 4,
-        message:
-          'the log holds 2 boots; kernel and pools are those of the last, which begins in line 4',
+        message: 'the log holds 2 boots; kernel and pools are those of the last',
       },
     ]);
+  });
+
+  test('leave the pools of the last, though the log begins in the middle of the first', () => {
+    const created =
+      'software IO TLB: Reserved memory: created restricted DMA pool at 0x6000000, size 4 MiB';
+    const { info } = boot(
+      created,
+      mapped(0x10000000, 0x10800000),
+      BANNER,
+      mapped(0x20000000, 0x20800000),
+    );
+    expect(info.pools.map(({ base }) => base)).toEqual([0x20000000]);
+    expect(info.assumptions).toEqual([]);
   });
 
   test('leave nothing of the first where the last is silent', () => {

@@ -160,6 +160,10 @@ test.each([
     { kind: 'cma', trouble: 'allocation' },
   ],
   [
+    "OF: reserved mem: failed to allocate memory for node 'video,cma'",
+    { kind: 'cma', trouble: 'setup' },
+  ],
+  [
     '                -> #2 (free_entries_lock){-.-.}-{2:2}:',
     { kind: 'lockdep', lock: 'free_entries_lock' },
   ],
@@ -354,7 +358,7 @@ test('what the boot says goes into the declarations', () => {
     kernel: 'Linux version 6.7.3 (a@b) #1',
     pools: [{ base: 0xb0000000, nslabs: 512 }],
   });
-  expect(facts).toEqual([]);
+  expect(facts).toMatchObject([{ kind: 'boot', banner: info.kernel, line: 1 }]);
 });
 
 test('a log that runs backwards has the newest boot first', () => {

@@ -1,4 +1,4 @@
-import { DEVICE, deviceOf, hexOf, type Recogniser } from './recogniser.js';
+import { bigintOf, DEVICE, deviceOf, type Recogniser } from './recogniser.js';
 
 const HEX = '(?:0x)?[0-9a-f]{1,16}';
 
@@ -91,9 +91,9 @@ function overflow(match: RegExpExecArray) {
     kind: 'overflow' as const,
     device: deviceOf(match),
     bounced: what === 'swiotlb',
-    address: hexOf(address) as bigint,
+    address: bigintOf(address) as bigint,
     size: Number(size),
-    mask: hexOf(mask) as bigint,
-    busLimit: hexOf(limit),
+    mask: bigintOf(mask) as bigint,
+    busLimit: bigintOf(limit),
   };
 }

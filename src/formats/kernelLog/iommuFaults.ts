@@ -1,5 +1,5 @@
 import type { IommuFaultFact } from '../../events/logFacts.js';
-import { type BareFact, hexOf, type Recogniser } from './recogniser.js';
+import { type BareFact, bigintOf, type Recogniser } from './recogniser.js';
 
 function fault(
   unit: IommuFaultFact['unit'],
@@ -8,7 +8,7 @@ function fault(
   access: IommuFaultFact['access'],
   reason: string,
 ): BareFact {
-  return { kind: 'iommu-fault', unit, device, address: hexOf(address), access, reason };
+  return { kind: 'iommu-fault', unit, device, address: bigintOf(address), access, reason };
 }
 
 /** AMD's EVENT_FLAG_PR: the page is there, so the permission was not; and EVENT_FLAG_RW. */

@@ -65,7 +65,8 @@ export function createKernelLog(info: TraceInfo, onFact: (fact: LogFact) => void
   function take(text: string, line: number, time: number | undefined): boolean {
     // In a log that runs backwards, the newest boot ends with the first banner.
     const done = info.kernel !== undefined && order.newestFirst();
-    if (!done && bootLog.read(text, line)) return true;
+    // Where its banner is, is told too: what stands there is of another kernel than what stood before.
+    if (!done && bootLog.read(text, line) && !text.startsWith('Linux version ')) return true;
     const event = smmu.read(text, line, time);
     if (typeof event === 'object') onFact(withOwnText(event));
     if (event !== false) return true;
@@ -81,9 +82,8 @@ export function createKernelLog(info: TraceInfo, onFact: (fact: LogFact) => void
     return false;
   }
 
-  /** A line that a held one may go on in: no line of a log that has a clock begins without it. */
-  function goesOn(from: Held, raw: string, text: string, time: number | undefined): boolean {
-    if (time !== undefined) return false;
+  /** Whether a held line goes on in this one and tells something; the two are held together if not yet. */
+  function goesOn(from: Held, raw: string, text: string): boolean {
     const joined = from.text + (from.soft ? '' : ' ') + text;
     if (take(joined.replace(/\s{2,16}/g, ' '), from.line, from.time)) return true;
     if (from.parts + 1 < MAX_PARTS) {
@@ -97,11 +97,11 @@ export function createKernelLog(info: TraceInfo, onFact: (fact: LogFact) => void
     read(raw, line) {
       const anchored = ANCHORS.test(raw);
       if (!anchored && held === undefined) return;
-      const { text, time } = stripLine(raw);
+      const { text, time, stamped } = stripLine(raw);
       order.see(time);
       const before = held;
       held = undefined;
-      if (before !== undefined && goesOn(before, raw, text, time)) return;
+      if (before !== undefined && !stamped && goesOn(before, raw, text)) return;
       if (!anchored) return;
       held = undefined;
       if (take(text, line, time)) return;

@@ -1,4 +1,4 @@
-import { type BareFact, hexOf, type Recogniser } from './recogniser.js';
+import { type BareFact, bigintOf, type Recogniser } from './recogniser.js';
 
 function cma(trouble: 'overlap' | 'setup' | 'allocation'): (match: RegExpExecArray) => BareFact {
   return ([text]) => ({ kind: 'cma', trouble, text, region: undefined });
@@ -8,6 +8,7 @@ const HEX = '0x[0-9a-f]{1,16}';
 
 /*
  * Reserved memory: overlap with other memblock reserved region
+ * OF: reserved mem: failed to allocate memory for node 'linux,cma'
  * cma: cma_alloc: linux,cma: alloc failed, req-size: 900 pages, ret: -16
  *                -> #2 (free_entries_lock){-.-.}-{2:2}:
  * CPU: 0 PID: 26184 Comm: insmod Tainted: G           O    4.9.0-7-amd64 #1 Debian 4.9.110-1
@@ -17,6 +18,11 @@ const HEX = '0x[0-9a-f]{1,16}';
  * map: IOMMU: iova=0x00000000fe980000 - 0x00000000fea00000 paddr=0x000000010ec80000 size=524288
  */
 export const OTHER_FACTS: readonly Recogniser[] = [
+  {
+    literal: 'Linux version ',
+    pattern: /^Linux version \d.{1,400}/,
+    fact: ([banner]) => ({ kind: 'boot', banner }),
+  },
   {
     literal: 'overlap with other memblock reserved region',
     pattern: /Reserved memory: overlap with other memblock reserved region/,
@@ -31,6 +37,11 @@ export const OTHER_FACTS: readonly Recogniser[] = [
     literal: 'cma: ',
     pattern: /cma: (?:Failed to reserve .{1,80}|cma_alloc: .{1,80}alloc failed.{0,80})/,
     fact: (match) => cma(match[0].includes('alloc failed') ? 'allocation' : 'setup')(match),
+  },
+  {
+    literal: 'reserved mem: ',
+    pattern: /reserved mem: [Ff]ailed to (?:allocate|reserve) memory for node \S{0,100}cma.{0,100}/,
+    fact: cma('setup'),
   },
   {
     literal: '(free_entries_lock)',
@@ -79,6 +90,6 @@ function mapping(
     op,
     iova: BigInt(iova),
     size: BigInt(size),
-    physAddr: hexOf(physAddr),
+    physAddr: bigintOf(physAddr),
   };
 }

@@ -30,7 +30,7 @@ export function deviceOf(match: RegExpExecArray): string | undefined {
 }
 
 /** Hex with or without `0x`; undefined where there is none. */
-export function hexOf(text: string | undefined): bigint | undefined {
+export function bigintOf(text: string | undefined): bigint | undefined {
   if (text === undefined || text === '') return undefined;
   return BigInt(text.startsWith('0x') ? text : `0x${text}`);
 }
