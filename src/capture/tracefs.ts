@@ -28,6 +28,8 @@ export function probeWords(facts: CaptureFacts): string[] {
           'On x86 a kprobe is missed when it is hit inside an interrupt that came while another probe',
           'was at work: a lost unmap then looks like a double allocation. kprobe_profile counts the',
           'missed; the script writes the count down and says so.',
+          "The devices' masks need bpftool, which tells where this kernel has them; without it give",
+          '--device to swiotlb-replay, or take the script for bpftrace.',
         ]),
   ];
 }

@@ -25,7 +25,7 @@ describe('what cannot be read is refused with exit status 2 and a word on what t
     ['an empty file', '', 'is empty'],
     ['binary data', Buffer.from([1, 2, 0, 3]), 'binary data (a NUL byte at offset 2)'],
     ['zstd data', Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0]), 'zstd -dc FILE'],
-    ['prose', 'Dear all,\nhere is my log\n', 'tried csv, dev-dbg'],
+    ['prose', 'Dear all,\nhere is my log\n', 'tried csv, bpftrace, dev-dbg'],
     ['a header without events', 'dev,op,orig_addr,size\n', 'holds no events'],
   ])('%s', (_name, content, message) => {
     const { status, stderr } = replay('input', content);

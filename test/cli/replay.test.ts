@@ -236,7 +236,7 @@ describe('geometry from the command line', () => {
     [['--device', 'min_align_mask=0xfff'], 'a colon'],
     [['--device', 'x:seg_boundary_mask=0x1000'], 'power of two less one'],
     [['--page-size', '8192'], '4096, 16384, 65536'],
-    [['--input-format', 'xml'], 'csv, dev-dbg'],
+    [['--input-format', 'xml'], 'csv, bpftrace, dev-dbg'],
     [['--output', 'xml'], 'text, json'],
   ])('refuses %j', (options, message) => {
     const { status, stderr } = swiotlbReplay([SEED, ...options]);

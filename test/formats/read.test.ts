@@ -87,7 +87,7 @@ describe('a trace of which nothing is understood', () => {
   test('shows its first line and names the formats that were tried', async () => {
     const message = await userErrorOf(() => read('\r\n  \nhello, world\r\nagain\n'));
     expect(message).toBe(
-      'test.trace: no line can be understood (tried csv, dev-dbg).\n' +
+      'test.trace: no line can be understood (tried csv, bpftrace, dev-dbg).\n' +
         '  the first line is: hello, world\n' +
         '  give --input-format if detection is wrong, or convert the trace to the canonical CSV',
     );
