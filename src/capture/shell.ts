@@ -1,7 +1,7 @@
 import type { CaptureFacts } from './facts.js';
 
 /** Text as shell comments, one line each. */
-export function comment(lines: readonly string[]): string {
+function comment(lines: readonly string[]): string {
   return lines.map((line) => (line === '' ? '#' : `# ${line}`)).join('\n');
 }
 

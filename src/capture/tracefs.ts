@@ -10,8 +10,8 @@ export function probeWords(facts: CaptureFacts): string[] {
       : 'Two events per map, at its entry and at its return';
   return [
     `${calls}; one per unmap and per sync.`,
-    'Overhead: a probe hit each, and up to 200 bytes of buffer. Nothing is copied or held up, but',
-    'a machine that maps a hundred thousand buffers a second feels it.',
+    'Overhead: a probe hit for each, and of buffer some 150 bytes for a map and 80 for another: 64 MiB',
+    'hold about 200,000 maps with their unmaps and syncs. Nothing is copied or held up.',
     '',
     'What it cannot see:',
     '- what was mapped before it began: unmaps of those are without their map; start it before the',
@@ -20,13 +20,16 @@ export function probeWords(facts: CaptureFacts): string[] {
     '- pages of a transient pool (CONFIG_SWIOTLB_DYNAMIC), but at the unmap.',
     ...(needless
       ? [
-          'fprobe events lose nothing. Where the kernel has none, kprobes do the work; on x86 one is',
-          'missed when it is hit inside an interrupt that came while another probe was at work.',
+          'fprobe events lost nothing where they were tried. Where the kernel has none, kprobes do the work:',
+          'on x86 one is missed when it is hit inside an interrupt that came while another probe was at',
+          'work. kprobe_profile counts the missed; the script writes the count down and says so.',
         ]
       : [
           'On x86 a kprobe is missed when it is hit inside an interrupt that came while another probe',
           'was at work: a lost unmap then looks like a double allocation. kprobe_profile counts the',
           'missed; the script writes the count down and says so.',
+          "The devices' masks need bpftool, which tells where this kernel has them; without it give",
+          '--device to swiotlb-replay, or take the script for bpftrace.',
         ]),
   ];
 }

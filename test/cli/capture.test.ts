@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { swiotlbReplay } from '../support/cli.js';
+import { PROJECT, swiotlbReplay } from '../support/cli.js';
 import { inTempDir } from '../support/reading.js';
 
 const capture = (...args: string[]) => swiotlbReplay(['capture', ...args]);
@@ -54,6 +54,18 @@ describe('capture', () => {
       expect(capture('--kernel', '6.12', '-o', file)).toMatchObject({ status: 0, stdout: '' });
       expect(readFileSync(file, 'utf8')).toBe(capture('--kernel', '6.12').stdout);
     });
+  });
+
+  test('does what its page shows', () => {
+    const page = readFileSync(join(PROJECT, 'docs/capture.md'), 'utf8');
+    const commands = [...page.matchAll(/^swiotlb-replay (capture [^>\n]*)/gm)].map(
+      ([, text]) => text,
+    );
+    expect(commands.length).toBeGreaterThan(3);
+    for (const command of commands) {
+      const args = command.replace('"$(uname -r)"', '6.12.9').trim().split(' ');
+      expect(swiotlbReplay(args), command).toMatchObject({ status: 0, stderr: '' });
+    }
   });
 
   test('prints parameters that record from boot on, in one line that a kernel takes', () => {
