@@ -91,12 +91,19 @@ export function createOrderFinder(
   /** Slots in use twice: what held them has been released, and the trace lacks it. */
   function addLostReleases(): boolean {
     const { rows, next } = window;
-    if (!info.mayLackEvents || rows.recorded[next] !== Recorded.address) return false;
+    if (!info.mayLackEvents || !isRecordedRequest(rows, next)) return false;
     const range = scout.recordedRange(rows, next);
     if (range === undefined) return false;
-    const held = scout.holders(range).filter(({ line }) => line < rows.line[next]);
+    const held = scout
+      .holders(range)
+      .filter((taken) => taken.line < rows.line[next] && isKnown(taken));
     for (const taken of held) addRelease(taken);
     return held.length > 0;
+  }
+
+  /** Whether an unmap of its address would be an unmap of it. */
+  function isKnown(taken: Taken): boolean {
+    return scout.find(taken.recordedAddr) === taken;
   }
 
   function addRelease(taken: Taken): void {

@@ -302,6 +302,9 @@ export function createOrderSearch(window: OrderWindow, scout: Scout): OrderSearc
     if (aside > reproduced && aside >= followed) marks.resort[row] = Resort.lastArea;
     else if (followed > 0) marks.resort[row] = Resort.asRecorded;
     else marks.resort[row] = Resort.asReplayed;
+    if (place(row)) return;
+    // Whatever was measured: the trace must go on.
+    marks.resort[row] = Resort.asReplayed;
     place(row);
   }
 

@@ -235,6 +235,21 @@ describe('releases that are missing', () => {
     expect(info.losses).toMatchObject([{ line: 50, events: 1 }]);
   });
 
+  test('do not follow from unmaps of what is not mapped, or not there', () => {
+    const rows = rowsFrom([
+      [1, 'map', 0, { slots: 4 }],
+      [2, 'unmap', 1],
+      [3, 'unmap', 1],
+      [4, 'map', 1],
+      [5, 'unmap', 0],
+      [6, 'unmap', 0],
+    ]);
+    const info = infoOf(4, 1, lossy);
+    const { session } = replayOrdered(info, rows, RELEASE);
+    expect(info.losses).toEqual([]);
+    expect(session.totals.unmaps).toBe(4);
+  });
+
   test('are not believed in where the trace holds every call', () => {
     const info = infoOf(4, 1, inexact);
     const { session } = replayOrdered(info, twice, RELEASE);
