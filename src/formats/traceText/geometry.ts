@@ -1,7 +1,8 @@
-import { ADDRESS_LIMIT, hex, isSegBoundary, MAX_NSLABS } from '../../events/numbers.js';
+import { hex, isSegBoundary } from '../../events/numbers.js';
 import type { DeviceDeclaration, PoolDeclaration, TraceInfo } from '../../events/trace.js';
 import { IO_TLB_SIZE } from '../../kernel/constants.js';
 import { Field } from './fields.js';
+import { canBePool, canHaveAreas } from './usable.js';
 
 /** Name of the pool that the kernel sets up at boot. */
 const DEFAULT_POOL = 'default';
@@ -44,18 +45,15 @@ export function createGeometry(info: TraceInfo): Geometry {
   const maskOf: number[] = [];
   let sightings = 0;
 
-  function isBelievable(base: number, nslabs: number): boolean {
-    const isAddress = base >= 0 && base < ADDRESS_LIMIT && base % IO_TLB_SIZE === 0;
-    return isAddress && nslabs > 0 && nslabs <= MAX_NSLABS;
-  }
-
+  /** As the probe says, or the boot log, or else as many as the probe shows indexes of: up to four. */
   function areasFrom(values: Float64Array): number {
-    if (values[Field.nareas] >= 1) return values[Field.nareas];
+    const nslabs = values[Field.nslabs];
+    const told = values[Field.nareas] >= 1 ? values[Field.nareas] : info.bootAreas;
+    if (told !== undefined && canHaveAreas(told, nslabs)) return told;
     let areas = 1;
-    // Our probes print the index of every area, up to four.
     if (values[Field.idx1] >= 0) areas = 2;
     if (values[Field.idx3] >= 0) areas = 4;
-    return areas;
+    return canHaveAreas(areas, nslabs) ? areas : 1;
   }
 
   function declare(pool: Partial<PoolDeclaration> & { name: string }, line: number): void {
@@ -81,6 +79,8 @@ export function createGeometry(info: TraceInfo): Geometry {
     value: number,
   ): void {
     if (key === 'segBoundaryMask' && !isSegBoundary(value)) return;
+    if (key === 'minAlignMask' && !(value >= 0 && value < 2 ** 32)) return;
+    if (key === 'dmaMask' && !(value >= 0)) return;
     if (device[key] !== undefined && device[key] !== value && !told.has(device)) {
       told.add(device);
       info.assumptions.push({
@@ -107,7 +107,7 @@ export function createGeometry(info: TraceInfo): Geometry {
     seeDefaultPool(line, values) {
       const base = values[Field.base];
       const nslabs = values[Field.nslabs];
-      if (!isBelievable(base, nslabs)) return;
+      if (!canBePool(base, nslabs)) return;
       const known = info.pools.find(({ restricted }) => !restricted);
       geometry.isSettled = firstIndexes !== undefined || ++sightings > UNTOLD_AFTER;
       if (known === undefined) {
@@ -138,7 +138,7 @@ export function createGeometry(info: TraceInfo): Geometry {
     seeStartIndex: see,
 
     seeRestrictedPool(line, device, base, nslabs) {
-      if (!isBelievable(base, nslabs)) return;
+      if (!canBePool(base, nslabs)) return;
       let pool = info.pools.find((candidate) => candidate.base === base);
       if (pool === undefined) {
         const name = `restricted${info.pools.length}`;

@@ -1,16 +1,14 @@
 import { BIDIRECTIONAL, Flag, Op, Recorded } from '../../events/batch.js';
 import { ADDRESS_LIMIT } from '../../events/numbers.js';
 import { IO_TLB_SIZE } from '../../kernel/constants.js';
-import { type Call, newCall } from './calls.js';
+import { type Call, DIRS, newCall } from './calls.js';
 import type { Context } from './contexts.js';
 import { Field } from './fields.js';
 import type { TraceState } from './state.js';
+import { canBePool, canHaveAreas } from './usable.js';
 
 /** Acts on one record of a probe. Its fields are in the state. */
 export type ProbeHandler = (state: TraceState, context: Context) => void;
-
-/** enum dma_data_direction in this project's numbering. */
-const DIRS = [BIDIRECTIONAL, 0, 1, BIDIRECTIONAL];
 
 /** Without a record of the end of a call, lines within which it may have taken effect. */
 export const UNKNOWN_REACH = 64;
@@ -35,6 +33,7 @@ function alloc(state: TraceState, context: Context): void {
 function beginRequest(state: TraceState, context: Context, op: number): Call {
   const call = newCall(op, state.line, state.record.cpu, state.device());
   readRequest(state, call);
+  seePool(state, true);
   context.requests.push(call);
   return call;
 }
@@ -47,15 +46,17 @@ function readRequest(state: TraceState, call: Call): void {
   call.allocAlignMask = values[Field.align_mask] || 0;
   call.dir = DIRS[values[Field.dir]] ?? BIDIRECTIONAL;
   state.geometry.seeDevice(state.line, call.device, values);
-  seePool(state);
 }
 
-/** The default pool and its areas' start indexes, where the probe shows them. */
-function seePool(state: TraceState): void {
+/**
+ * The default pool, where the probe shows it, and its areas' start indexes.
+ * @param isBefore the record was made before the search, which moves the indexes
+ */
+function seePool(state: TraceState, isBefore: boolean): void {
   const { values } = state.fields;
   if (state.geometry.isSettled) return;
   if (values[Field.base] >= 0) state.geometry.seeDefaultPool(state.line, values);
-  if (values[Field.idx0] >= 0) state.geometry.seeStartIndexes(values);
+  if (isBefore && values[Field.idx0] >= 0) state.geometry.seeStartIndexes(values);
 }
 
 /** The lock of an area is held: this is the moment at which the call takes effect. */
@@ -63,7 +64,7 @@ function mapLocked(state: TraceState, context: Context): void {
   const call = innermost(context.requests);
   if (call === undefined) return;
   look(state, call);
-  seePool(state);
+  seePool(state, call.looks === 1);
 }
 
 function look(state: TraceState, call: Call): void {
@@ -84,7 +85,7 @@ function search(state: TraceState, context: Context): void {
   call.area = values[Field.area];
   if (values[Field.transient] >= 0) state.info.dynamic = true;
   call.isTransient = isTransient(state, call);
-  if (call.isTransient || !(call.pool < ADDRESS_LIMIT)) return;
+  if (call.isTransient || !canBePool(call.pool, values[Field.nslabs])) return;
   if (!isKnownPool(state, call.pool)) adoptPool(state, call);
   if (call.area === 0) state.geometry.seeStartIndex(call.pool, 0, values[Field.idx0]);
 }
@@ -127,7 +128,7 @@ function searchRet(state: TraceState, context: Context): void {
   const call = innermost(context.requests);
   const index = state.fields.values[Field.index];
   if (call === undefined || Number.isNaN(index)) return;
-  if (call.isTransient) {
+  if (call.isTransient && call.pool < ADDRESS_LIMIT) {
     call.flag = index >= 0 ? Flag.transient : Flag.transientFailed;
     call.flagValue = call.pool;
   }
@@ -139,7 +140,7 @@ function searchRet(state: TraceState, context: Context): void {
 function mapRet(state: TraceState, context: Context): void {
   const call = endRequest(state, context);
   if (call === undefined) return;
-  seePool(state);
+  seePool(state, false);
   readResult(call, state.fields.values[Field.ret]);
   state.losses.seeMap(state.line);
   finishRequest(state, call);
@@ -181,6 +182,7 @@ function finishRequest(state: TraceState, call: Call): void {
 function mapx(state: TraceState, context: Context): void {
   const call = newCall(Op.map, state.line, state.record.cpu, state.device());
   readRequest(state, call);
+  seePool(state, false);
   readResult(call, state.fields.values[Field.ret]);
   state.losses.seeMap(state.line);
   call.at = state.line;
@@ -287,13 +289,13 @@ function poolAdd(state: TraceState): void {
 }
 
 function grown(state: TraceState, base: number, nslabs: number, areas: number): void {
-  if (!(base < ADDRESS_LIMIT) || !(nslabs > 0) || state.grownPools.has(base)) return;
+  if (!canBePool(base, nslabs) || state.grownPools.has(base)) return;
   state.grownPools.add(base);
   const call = newCall(Op.grow, state.line, state.record.cpu, -1);
   call.origAddr = base;
   call.size = nslabs;
   call.flag = Flag.areas;
-  call.flagValue = Math.max(areas || 1, 1);
+  call.flagValue = canHaveAreas(areas, nslabs) ? areas : 1;
   call.at = state.line;
   state.finish(call);
 }
