@@ -41,7 +41,12 @@ export function contextOf(contexts: Contexts, pid: number, cpu: number): Context
 export function levelOf(column: number): 0 | 1 | 2 {
   const letter = column | 0x20;
   if (letter === 0x73) return Level.softirq;
-  return letter === 0x68 || letter === 0x7a ? Level.hardirq : Level.task;
+  return letter === 0x68 ? Level.hardirq : Level.task;
+}
+
+/** A kprobe that is hit by its breakpoint runs as an NMI does: what it interrupted is not told. */
+export function isNmi(column: number): boolean {
+  return (column | 0x20) === 0x7a;
 }
 
 /**

@@ -5,14 +5,15 @@ import { logProblem } from '../../events/trace.js';
 import type { LineParser, ParseContext } from '../format.js';
 import { endOfText, isBlank, NEWLINE, textOf } from '../lines.js';
 import { type Call, createCallQueue } from './calls.js';
-import { type Contexts, contextOf, dropBegun, levelOf } from './contexts.js';
+import { type Contexts, contextOf, dropBegun, isNmi, levelOf } from './contexts.js';
 import { DMA_EVENTS } from './dma.js';
 import { inferMinAlignMasks } from './dmaMasks.js';
 import { emptyFields, emptyLayout, scanFields } from './fields.js';
 import { createGeometry } from './geometry.js';
 import { createLossLog } from './losses.js';
-import { endRelease, PROBES, UNKNOWN_REACH } from './probes.js';
+import { PROBES } from './probes.js';
 import { emptyRecord, scanRecord } from './record.js';
+import { endRelease, UNKNOWN_REACH } from './releases.js';
 import type { TraceState } from './state.js';
 import { whyUnusable } from './usable.js';
 import { createWordTable, wordNumber } from './words.js';
@@ -81,7 +82,7 @@ export function openTraceText(context: ParseContext): LineParser {
     geometry: createGeometry(info),
     queue,
     losses,
-    showsReleaseEnd: false,
+    showsEnd: [],
     showsReleaseLock: false,
     showsReleaseRet: false,
     endless: [],
@@ -120,12 +121,13 @@ export function openTraceText(context: ParseContext): LineParser {
       return;
     }
     const at = contextOf(contexts, record.pid, record.cpu);
+    if (isNmi(record.level)) record.level = 0;
     state.level = levelOf(record.level);
     losses.seeTime(state.line, record.time);
     const ended = at.endless[state.level];
     if (ended !== undefined && record.level !== 0 && !isInsideRelease[event]) {
       at.endless[state.level] = undefined;
-      endRelease(state, ended, state.line);
+      if (!state.showsEnd[ended.op]) endRelease(state, ended, state.line);
     }
     if (event === BOUNCED) {
       bounces++;

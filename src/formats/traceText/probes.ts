@@ -4,14 +4,22 @@ import { IO_TLB_SIZE } from '../../kernel/constants.js';
 import { type Call, DIRS, newCall } from './calls.js';
 import type { Context } from './contexts.js';
 import { Field } from './fields.js';
+import {
+  free,
+  freeRet,
+  innermost,
+  release,
+  releaseLocked,
+  returnWithoutEntry,
+  unmap,
+  unmapLocked,
+  unmapRet,
+} from './releases.js';
 import type { TraceState } from './state.js';
 import { canBePool, canHaveAreas } from './usable.js';
 
 /** Acts on one record of a probe. Its fields are in the state. */
-export type ProbeHandler = (state: TraceState, context: Context) => void;
-
-/** Without a record of the end of a call, lines within which it may have taken effect. */
-export const UNKNOWN_REACH = 64;
+type ProbeHandler = (state: TraceState, context: Context) => void;
 
 /** Lines before its return that a call without a record of its entry may have begun. */
 const LONGEST_CALL = 512;
@@ -191,85 +199,6 @@ function mapx(state: TraceState, context: Context): void {
   state.finish(call);
 }
 
-/** An unmap or free begins; it takes effect now, or where a record shows its lock. */
-function unmap(state: TraceState, context: Context): void {
-  beginRelease(state, context, Op.unmap, state.fields.values[Field.tlb_addr]);
-}
-
-function beginRelease(state: TraceState, context: Context, op: number, address: number): void {
-  const { values } = state.fields;
-  const call = newCall(op, state.line, state.record.cpu, state.device());
-  call.size = values[Field.size];
-  call.allocSize = values[Field.alloc_size];
-  call.dir = DIRS[values[Field.dir]] ?? BIDIRECTIONAL;
-  call.tlbAddr = address;
-  call.recorded = Number.isNaN(address) ? Recorded.none : Recorded.address;
-  call.at = state.line;
-  state.queue.hold(call);
-  dropEnded(state, context);
-  context.releases.push(call);
-  if (!state.showsReleaseEnd) {
-    if (state.record.level !== 0) context.endless[state.level] = call;
-    state.endless.push(call);
-  }
-}
-
-/** swiotlb_release_slots() tells the address of the free that it is called for. */
-function release(state: TraceState, context: Context): void {
-  const call = innermost(context.releases);
-  if (call === undefined || call.recorded === Recorded.address) return;
-  call.tlbAddr = state.fields.values[Field.tlb_addr];
-  if (call.tlbAddr < ADDRESS_LIMIT) call.recorded = Recorded.address;
-}
-
-function unmapLocked(state: TraceState, context: Context): void {
-  state.showsReleaseEnd = true;
-  state.showsReleaseLock = true;
-  dropEnded(state, context);
-  const call = innermost(context.releases);
-  if (call === undefined || !call.isOpen) return;
-  call.at = state.line;
-  call.looks = 1;
-  endRelease(state, call, state.line);
-}
-
-/** Where no record shows the return of a release, one that has ended makes room for the one below. */
-function dropEnded(state: TraceState, { releases }: Context): void {
-  if (state.showsReleaseRet) return;
-  while (releases.length > 0 && !releases[releases.length - 1].isOpen) releases.pop();
-}
-
-function unmapRet(state: TraceState, context: Context): void {
-  state.showsReleaseEnd = true;
-  state.showsReleaseRet = true;
-  const call = context.releases.pop();
-  if (call !== undefined) endRelease(state, call, state.line);
-  else if (!state.showsReleaseLock) returnWithoutEntry(state, context);
-}
-
-/** A call that began before the trace did returns once in each task; more of them were lost. */
-function returnWithoutEntry(state: TraceState, context: Context): void {
-  const isFirst = context.lastLine.every((line) => line === 0);
-  if (!isFirst) state.losses.returnWithoutEntry(state.line);
-}
-
-/** @param latest the line by which it had taken effect, where its lock was not recorded */
-export function endRelease(state: TraceState, call: Call, latest: number): void {
-  if (!call.isOpen) return;
-  if (call.looks === 0) call.slack = latest;
-  // swiotlb_free() of a page that is not its own releases nothing.
-  if (call.recorded === Recorded.none) state.queue.forget(call);
-  else state.finish(call);
-}
-
-/** swiotlb_free() begins. The slots are those that swiotlb_alloc() made the page of. */
-function free(state: TraceState, context: Context): void {
-  const page = state.fields.values[Field.page];
-  const address = state.slotOfPage.get(page) ?? Number.NaN;
-  state.slotOfPage.delete(page);
-  beginRelease(state, context, Op.free, address);
-}
-
 function sync(state: TraceState, op: number): void {
   const { values } = state.fields;
   const call = newCall(op, state.line, state.record.cpu, state.device());
@@ -300,10 +229,6 @@ function grown(state: TraceState, base: number, nslabs: number, areas: number): 
   state.finish(call);
 }
 
-function innermost(calls: Call[]): Call | undefined {
-  return calls[calls.length - 1];
-}
-
 /** A probe: what it does with a record, and which fields it reads. */
 export interface Probe {
   act: ProbeHandler;
@@ -326,9 +251,9 @@ export const PROBES: Record<string, Probe> = {
   alloc: { act: alloc },
   alloc_ret: { act: allocRet },
   free: { act: free },
-  free_ret: { act: unmapRet, last: 'none' },
+  free_ret: { act: freeRet, last: 'none' },
   release: { act: release },
-  release_locked: { act: unmapLocked, last: 'none' },
+  release_locked: { act: releaseLocked, last: 'none' },
   pool_add: { act: poolAdd },
   sync: {
     act: (state) =>
