@@ -20,13 +20,11 @@ import {
   textOfField,
 } from './bpftraceFields.js';
 import { createBpftraceLosses } from './bpftraceLosses.js';
-import { readCaptureLine } from './captureHeader.js';
 import type { LineParser, ParseContext, TraceFormat } from './format.js';
 import { endOfText, NEWLINE, startsWithAt, textOf } from './lines.js';
 
 /** Stands in front of the first line, wherever that is in the archive. */
 const HEADER = Buffer.from('#swiotlb-bpftrace ');
-const HASH = 0x23;
 
 /** DMA_MAPPING_ERROR: the map failed. */
 const FAILED = '0xffffffffffffffff';
@@ -57,6 +55,9 @@ export const bpftrace: TraceFormat = {
 
 function open(context: ParseContext): LineParser {
   const { info } = context;
+  // A map is known by its return, and bpftrace counts not every hit that it misses.
+  info.orderIsExact = false;
+  info.mayLackEvents = true;
   const names = createDeviceNames(info.devices);
   const devices = createBpftraceDevices(info);
   const losses = createBpftraceLosses(info);
@@ -153,8 +154,7 @@ function open(context: ParseContext): LineParser {
         `${context.name}: line ${line}: version ${version} of the bpftrace lines is not known, only 1`,
       );
     }
-    if (bytes[from] === HASH) readCaptureLine(text, line, info);
-    else losses.readLine(text, line);
+    if (!context.boot.readLine(text, line)) losses.readLine(text, line);
   }
 
   return {

@@ -1,4 +1,14 @@
-import { type EventBatch, Flag, isFull, Look, Recorded } from '../../events/batch.js';
+import {
+  BIDIRECTIONAL,
+  type EventBatch,
+  Flag,
+  isFull,
+  Look,
+  Recorded,
+} from '../../events/batch.js';
+
+/** enum dma_data_direction in this project's numbering. */
+export const DIRS: readonly number[] = [BIDIRECTIONAL, 0, 1, BIDIRECTIONAL];
 
 /** A call that was seen, from its first line on; as a row of a batch, and how far it is known. */
 export interface Call {
@@ -23,8 +33,6 @@ export interface Call {
   slack: number;
   /** More of its records are to come. */
   isOpen: boolean;
-  /** Its record cannot be used; it only waits for its return. */
-  isBroken: boolean;
   /** Searches of areas that it has made, and the line of the first one's lock. */
   looks: number;
   firstLook: number;
@@ -53,7 +61,6 @@ export function newCall(op: number, line: number, cpu: number, device: number): 
     at: Number.NaN,
     slack: Number.NaN,
     isOpen: true,
-    isBroken: false,
     looks: 0,
     firstLook: Number.NaN,
     pool: Number.NaN,
@@ -75,6 +82,8 @@ export interface CallQueue {
   forget(call: Call): void;
   /** Gives up on calls that are held and began before `line`. @returns those */
   dropOlderThan(line: number): Call[];
+  /** Calls that are held. */
+  held(): number;
   /** Writes what is ready into the batch until it is full. @returns whether all that is ready was written */
   drain(batch: EventBatch): boolean;
 }
@@ -113,6 +122,7 @@ export function createCallQueue(): CallQueue {
       held = held.filter((call) => call.isOpen);
       return old;
     },
+    held: () => held.length,
     drain(batch) {
       const until = frontier();
       while (heap.length > 0 && heap[0].at < until) {

@@ -41,5 +41,24 @@ export function contextOf(contexts: Contexts, pid: number, cpu: number): Context
 export function levelOf(column: number): 0 | 1 | 2 {
   const letter = column | 0x20;
   if (letter === 0x73) return Level.softirq;
-  return letter === 0x68 || letter === 0x7a ? Level.hardirq : Level.task;
+  return letter === 0x68 ? Level.hardirq : Level.task;
+}
+
+/** A kprobe that is hit by its breakpoint runs as an NMI does: what it interrupted is not told. */
+export function isNmi(column: number): boolean {
+  return (column | 0x20) === 0x7a;
+}
+
+/**
+ * Takes the calls that began before a line out of a context: their returns are not awaited any more.
+ * @returns the maps and allocs among them that were still open
+ */
+export function dropBegun(context: Context, line: number): Call[] {
+  const { requests, releases } = context;
+  if (releases.length > 0 && releases[0].line < line) {
+    context.releases = releases.filter((call) => call.line >= line);
+  }
+  if (requests.length === 0 || requests[0].line >= line) return [];
+  context.requests = requests.filter((call) => call.line >= line);
+  return requests.filter((call) => call.line < line && call.isOpen);
 }

@@ -1,7 +1,7 @@
 import { BIDIRECTIONAL, DIR_NAMES, Op, Recorded } from '../../events/batch.js';
-import { deviceNumber } from '../../events/names.js';
 import { ADDRESS_LIMIT } from '../../events/numbers.js';
-import { type Call, newCall } from './calls.js';
+import type { PoolDeclaration } from '../../events/trace.js';
+import { type Call, DIRS, newCall } from './calls.js';
 import type { Context } from './contexts.js';
 import { Field } from './fields.js';
 import { bodyText, listOf } from './lists.js';
@@ -18,16 +18,22 @@ export type DmaHandler = (state: TraceState, context: Context) => void;
 /** Lines before its record, which is made at the end, that a call may have taken effect in. */
 const REACH = 64;
 
+/** More than the buffers that the text of one list holds. */
+const MAX_PARTS = 65_536;
+
 /** The device is the first word behind the event's name, but in trace-cmd's raw form. */
 function deviceOf(state: TraceState): number {
   const { fields, record, bytes } = state;
-  if (fields.devTo > fields.devFrom) return state.device();
-  let to = record.bodyFrom;
-  while (to < record.bodyTo && bytes[to] !== 0x20) to++;
-  return deviceNumber(state.names, bytes, record.bodyFrom, to);
+  if (fields.devTo === fields.devFrom) {
+    fields.devFrom = fields.devTo = record.bodyFrom;
+    while (fields.devTo < record.bodyTo && bytes[fields.devTo] !== 0x20) fields.devTo++;
+  }
+  return state.device();
 }
 
+/** A word, or in raw form the number of it. */
 function dirOf({ fields, bytes }: TraceState): number {
+  if (fields.dirTo === fields.dirFrom) return DIRS[fields.values[Field.dir]] ?? BIDIRECTIONAL;
   const word = bytes.toString('latin1', fields.dirFrom, fields.dirTo).toLowerCase();
   const dir = DIR_NAMES.indexOf(word);
   return dir >= 0 ? dir : BIDIRECTIONAL;
@@ -36,7 +42,7 @@ function dirOf({ fields, bytes }: TraceState): number {
 function callAtReturn(state: TraceState, op: number, part: number): Call {
   const call = newCall(op, state.line, state.record.cpu, deviceOf(state));
   call.dir = dirOf(state);
-  call.at = state.line + part / 1024;
+  call.at = state.line + part / MAX_PARTS;
   call.slack = Math.max(1, state.line - REACH);
   return call;
 }
@@ -60,8 +66,13 @@ function emitMap(
   call.size = size;
   call.recorded = Recorded.address;
   call.tlbAddr = dmaAddr;
-  if (pool.restricted) state.info.devices[call.device].pool ??= pool.name;
+  usePool(state, call, pool);
   state.finish(call);
+}
+
+/** A device with addresses in a restricted pool has no other. */
+function usePool({ info }: TraceState, call: Call, pool: PoolDeclaration): void {
+  if (pool.restricted) info.devices[call.device].pool ??= pool.name;
 }
 
 function map(state: TraceState, context: Context): void {
@@ -69,6 +80,8 @@ function map(state: TraceState, context: Context): void {
   const dmaAddr = values[Field.dma_addr];
   if (dmaAddr < ADDRESS_LIMIT) {
     emitMap(state, values[Field.phys_addr], dmaAddr, values[Field.size], 0);
+  } else if (Number.isNaN(dmaAddr)) {
+    state.problem('the dma_addr of a mapping cannot be read');
   } else if (context.bounced > 0) {
     const call = callAtReturn(state, Op.map, 0);
     call.origAddr = values[Field.phys_addr];
@@ -99,22 +112,52 @@ function unmap(state: TraceState): void {
   emitRelease(state, Op.unmap, values[Field.dma_addr], values[Field.size], 0);
 }
 
-function mapSg(state: TraceState): void {
+function mapSg(state: TraceState, context: Context): void {
+  context.bounced = 0;
   const text = bodyText(state);
   const phys = listOf(text, 'phys_addrs', 8);
   const dma = listOf(text, 'dma_addrs', 8);
-  const sizes = listOf(text, 'sizes', 4) ?? listOf(text, 'lengths', 4);
+  const sizes = sizesOf(text);
   if (phys === undefined || dma === undefined || sizes === undefined) {
     state.problem('the lists of a dma_map_sg cannot be read');
     return;
   }
-  if (text.includes('[TRUNCATED]')) state.losses.truncatedList(state.line);
+  if (TRUNCATED.test(text)) state.losses.truncatedList(state.line);
   const device = deviceOf(state);
   dma.forEach((dmaAddr, part) => {
     emitMap(state, phys[part], dmaAddr, sizes[part], part);
     if (state.geometry.poolAt(dmaAddr) !== undefined) {
       state.dmaOfPhys.set(`${device} ${phys[part]}`, { dmaAddr, size: sizes[part] });
     }
+  });
+}
+
+/** As it is printed, and as the raw field of trace-cmd. */
+const TRUNCATED = / (\[TRUNCATED\]|truncated=1) /;
+
+function sizesOf(text: string): number[] | undefined {
+  return listOf(text, 'sizes', 4) ?? listOf(text, 'lengths', 4);
+}
+
+/**
+ * What was mapped of a list that failed has been released, which moved the start index unseen. The
+ * addresses that it prints are the original ones, whatever the kernel calls them.
+ */
+function mapSgErr(state: TraceState, context: Context): void {
+  if (context.bounced > 0) state.losses.failedList(state.line);
+  context.bounced = 0;
+}
+
+function syncSg(state: TraceState, op: number): void {
+  const text = bodyText(state);
+  const dma = listOf(text, 'dma_addrs', 8);
+  const sizes = sizesOf(text);
+  if (dma === undefined || sizes === undefined) {
+    state.problem('the lists of a dma_sync_sg cannot be read');
+    return;
+  }
+  dma.forEach((dmaAddr, part) => {
+    emitRelease(state, op, dmaAddr, sizes[part], part);
   });
 }
 
@@ -136,8 +179,10 @@ function unmapSg(state: TraceState): void {
 function alloc(state: TraceState): void {
   const { values } = state.fields;
   const dmaAddr = values[Field.dma_addr];
-  if (state.geometry.poolAt(dmaAddr)?.restricted !== true) return;
+  const pool = state.geometry.poolAt(dmaAddr);
+  if (pool?.restricted !== true) return;
   const call = callAtReturn(state, Op.alloc, 0);
+  usePool(state, call, pool);
   const pageSize = state.info.pageSize ?? state.pageSize;
   call.size = Math.ceil(values[Field.size] / pageSize) * pageSize;
   call.recorded = Recorded.address;
@@ -160,11 +205,14 @@ export const DMA_EVENTS: Record<string, DmaHandler> = {
   dma_unmap_page: unmap,
   dma_unmap_phys: unmap,
   dma_map_sg: mapSg,
+  dma_map_sg_err: mapSgErr,
   dma_unmap_sg: unmapSg,
   dma_alloc: alloc,
   dma_alloc_pages: alloc,
+  dma_alloc_sgt: alloc,
   dma_free: free,
   dma_free_pages: free,
+  dma_free_sgt: free,
   dma_sync_single_for_cpu: (state) => {
     const { values } = state.fields;
     emitRelease(state, Op.syncForCpu, values[Field.dma_addr], values[Field.size], 0);
@@ -173,4 +221,6 @@ export const DMA_EVENTS: Record<string, DmaHandler> = {
     const { values } = state.fields;
     emitRelease(state, Op.syncForDevice, values[Field.dma_addr], values[Field.size], 0);
   },
+  dma_sync_sg_for_cpu: (state) => syncSg(state, Op.syncForCpu),
+  dma_sync_sg_for_device: (state) => syncSg(state, Op.syncForDevice),
 };

@@ -52,6 +52,7 @@ export const Field = Object.fromEntries(FIELD_NAMES.map((name, number) => [name,
 const OTHER_NAMES: Record<string, (typeof FIELD_NAMES)[number]> = {
   device: 'dev',
   dev_name: 'dev',
+  addr: 'dma_addr',
 };
 
 const fieldNames = createWordTable([...FIELD_NAMES, ...Object.keys(OTHER_NAMES)]);
@@ -78,7 +79,7 @@ for (let digit = 0; digit < 16; digit++) {
 
 /** The fields of one record. Reused, never kept. */
 export interface Fields {
-  /** NaN where missing; Infinity for all 64 bits set, which is no address. */
+  /** NaN where missing; Infinity for low ones from 2^53 on, up to all 64 bits, which are no address. */
   values: Float64Array;
   /** Where the device's name is; empty where missing. */
   devFrom: number;
@@ -99,6 +100,8 @@ export interface Layout {
   fields: number[];
   /** The values of the last record: a record that fits the layout sets each of them again. */
   values: Float64Array;
+  /** The device's own pool is among the fields: each record may tell of another. */
+  showsOwnPool: boolean;
 }
 
 const BLANK = 0x20;
@@ -114,7 +117,7 @@ export function emptyFields(): Fields {
 
 /** A layout to be learned from the first record. */
 export function emptyLayout(): Layout {
-  return { names: [], fields: [], values: emptyValues() };
+  return { names: [], fields: [], values: emptyValues(), showsOwnPool: false };
 }
 
 function emptyValues(): Float64Array {
@@ -176,16 +179,22 @@ function learn(layout: Layout, turn: number, bytes: Uint8Array, from: number, to
   if (layout.names.length < MAX_NAMES) {
     const number = wordNumber(fieldNames, bytes, from, to - 1);
     layout.names.splice(turn, 0, name);
-    layout.fields.splice(turn, 0, number < 0 ? -1 : numberOfName[number]);
+    const field = number < 0 ? -1 : numberOfName[number];
+    layout.fields.splice(turn, 0, field);
+    layout.showsOwnPool ||= field === Field.mem_start;
     return turn;
   }
-  // A hostile line: the last place is used over and over, for a field that is not read.
-  layout.fields[MAX_NAMES - 1] = -1;
-  return MAX_NAMES - 1;
+  // A hostile line, of which nothing is kept: the records behind it are learned anew.
+  layout.names.length = 0;
+  layout.fields.length = 0;
+  layout.values.fill(Number.NaN);
+  return learn(layout, 0, bytes, from, to);
 }
 
+/** A name with an earlier place, in records of another order, has its value from there. */
 function forget(layout: Layout, turn: number): void {
-  if (layout.fields[turn] >= 0) layout.values[layout.fields[turn]] = Number.NaN;
+  const field = layout.fields[turn];
+  if (field >= 0 && layout.fields.indexOf(field) === turn) layout.values[field] = Number.NaN;
 }
 
 /** @returns the end of the value */
@@ -204,6 +213,8 @@ function readValue(
     if (field === Field.dev) {
       fields.devFrom = from + 1;
       fields.devTo = at;
+    } else if (field >= 0) {
+      fields.values[field] = Number.NaN;
     }
     return at + 1;
   }
@@ -232,6 +243,7 @@ function readNumber(
   let at = from;
   let value = 0;
   if (bytes[at] === ZERO && bytes[at + 1] === LETTER_X) at += 2;
+  const digits = at;
   if (at > from || BARE_HEX[field] === 1) {
     for (; at < end && bytes[at] !== BLANK; at++) {
       const digit = HEX_DIGITS[bytes[at]];
@@ -245,7 +257,7 @@ function readNumber(
       value = value * 10 + digit;
     }
   }
-  const isWhole = at > from && (at >= end || bytes[at] === BLANK);
+  const isWhole = at > digits && (at >= end || bytes[at] === BLANK);
   if (isWhole && value <= Number.MAX_SAFE_INTEGER) {
     fields.values[field] = value;
     return at;
@@ -255,15 +267,19 @@ function readNumber(
   return at;
 }
 
-const ALL_ONES = Buffer.from('ffffffffffffffff');
-
-/** What is no number below 2^53: -1, all ones, or a kernel pointer, of which the low 48 bits tell enough. */
+/** What is no number below 2^53: -1, low ones up to 64 bits, or a kernel pointer, of which the low 48 bits tell enough. */
 function oddNumber(bytes: Uint8Array, from: number, to: number, field: number): number {
   if (bytes[from] === 0x2d) return -parseNumber(bytes, from + 1, to);
-  const digits = to - ALL_ONES.length;
-  if (digits < from) return Number.NaN;
-  let ones = 0;
-  while (ones < ALL_ONES.length && (bytes[digits + ones] | 0x20) === ALL_ONES[ones]) ones++;
-  if (ones === ALL_ONES.length) return Number.POSITIVE_INFINITY;
+  const first = bytes[from] === ZERO && bytes[from + 1] === LETTER_X ? from + 2 : from;
+  const count = to - first;
+  if (count < 14 || count > 16) return Number.NaN;
+  if (isLowOnes(bytes, first, to)) return Number.POSITIVE_INFINITY;
   return field === Field.page ? parseHex(bytes, to - 12, to) : Number.NaN;
+}
+
+function isLowOnes(bytes: Uint8Array, from: number, to: number): boolean {
+  const top = HEX_DIGITS[bytes[from]];
+  if (top > 15 || (top & (top + 1)) !== 0) return false;
+  for (let at = from + 1; at < to; at++) if (HEX_DIGITS[bytes[at]] !== 15) return false;
+  return true;
 }

@@ -1,7 +1,8 @@
-import { ADDRESS_LIMIT, hex, isSegBoundary, MAX_NSLABS } from '../../events/numbers.js';
+import { hex, isSegBoundary } from '../../events/numbers.js';
 import type { DeviceDeclaration, PoolDeclaration, TraceInfo } from '../../events/trace.js';
 import { IO_TLB_SIZE } from '../../kernel/constants.js';
 import { Field } from './fields.js';
+import { canBePool, canHaveAreas } from './usable.js';
 
 /** Name of the pool that the kernel sets up at boot. */
 const DEFAULT_POOL = 'default';
@@ -44,18 +45,14 @@ export function createGeometry(info: TraceInfo): Geometry {
   const maskOf: number[] = [];
   let sightings = 0;
 
-  function isBelievable(base: number, nslabs: number): boolean {
-    const isAddress = base >= 0 && base < ADDRESS_LIMIT && base % IO_TLB_SIZE === 0;
-    return isAddress && nslabs > 0 && nslabs <= MAX_NSLABS;
-  }
-
-  function areasFrom(values: Float64Array): number {
-    if (values[Field.nareas] >= 1) return values[Field.nareas];
+  /** As the probe says, or the boot log, or else as many as the probe shows indexes of: up to four. */
+  function areasFrom(values: Float64Array, nslabs: number): number {
+    const told = values[Field.nareas] >= 1 ? values[Field.nareas] : info.bootAreas;
+    if (told !== undefined && canHaveAreas(told, nslabs)) return told;
     let areas = 1;
-    // Our probes print the index of every area, up to four.
     if (values[Field.idx1] >= 0) areas = 2;
     if (values[Field.idx3] >= 0) areas = 4;
-    return Math.max(areas, info.bootAreas ?? 1);
+    return canHaveAreas(areas, nslabs) ? areas : 1;
   }
 
   function declare(pool: Partial<PoolDeclaration> & { name: string }, line: number): void {
@@ -81,6 +78,8 @@ export function createGeometry(info: TraceInfo): Geometry {
     value: number,
   ): void {
     if (key === 'segBoundaryMask' && !isSegBoundary(value)) return;
+    if (key === 'minAlignMask' && !(value >= 0 && value < 2 ** 32)) return;
+    if (key === 'dmaMask' && !(value >= 0)) return;
     if (device[key] !== undefined && device[key] !== value && !changing.has(device)) {
       changing.add(device);
       info.assumptions.push({
@@ -109,11 +108,11 @@ export function createGeometry(info: TraceInfo): Geometry {
       // Where the records tell the base alone, debugfs or the boot log may have told the size.
       const told = info.pools.find((pool) => pool.base === base)?.nslabs ?? info.defaultNslabs;
       const nslabs = values[Field.nslabs] || told || 0;
-      if (!isBelievable(base, nslabs)) return;
+      if (!canBePool(base, nslabs)) return;
       const known = info.pools.find(({ restricted }) => !restricted);
       geometry.isSettled = firstIndexes !== undefined || ++sightings > UNTOLD_AFTER;
       if (known === undefined) {
-        declare({ name: DEFAULT_POOL, base, nslabs, areas: areasFrom(values) }, line);
+        declare({ name: DEFAULT_POOL, base, nslabs, areas: areasFrom(values, nslabs) }, line);
         return;
       }
       if (known.base === base && known.nslabs === nslabs) return;
@@ -140,7 +139,7 @@ export function createGeometry(info: TraceInfo): Geometry {
     seeStartIndex: see,
 
     seeRestrictedPool(line, device, base, nslabs) {
-      if (!isBelievable(base, nslabs)) return;
+      if (!canBePool(base, nslabs)) return;
       let pool = info.pools.find((candidate) => candidate.base === base);
       if (pool === undefined) {
         const name = `restricted${info.pools.length}`;

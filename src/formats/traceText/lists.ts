@@ -21,13 +21,14 @@ export function listOf(text: string, name: string, width: number): number[] | un
   const start = text.indexOf(` ${name}=`);
   if (start < 0) return undefined;
   const from = start + name.length + 2;
-  const numbers =
-    text[from] === '{'
-      ? text
-          .slice(from + 1, text.indexOf('}', from))
-          .split(',')
-          .map(Number)
-      : fromBytes(text.slice(text.indexOf('[', from) + 1, text.indexOf(']', from)), width);
+  const isPlain = text[from] === '{';
+  const open = isPlain ? from : text.indexOf('[', from);
+  const close = text.indexOf(isPlain ? '}' : ']', from);
+  // A list that was cut has no end, and half a number is none.
+  if (open < 0 || close < open) return undefined;
+  const words = text.slice(open + 1, close);
+  if (words === '') return [];
+  const numbers = isPlain ? words.split(',').map(Number) : fromBytes(words, width);
   return numbers.every(Number.isSafeInteger) ? numbers : undefined;
 }
 

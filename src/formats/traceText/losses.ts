@@ -16,6 +16,8 @@ export interface LossLog {
   seeMap(line: number): void;
   /** A list of buffers that was not printed whole. */
   truncatedList(line: number): void;
+  /** A list of buffers of which some were bounced, and that failed all the same. */
+  failedList(line: number): void;
   /** Tells what was gathered. */
   end(): void;
 }
@@ -34,6 +36,7 @@ export function createLossLog(info: TraceInfo): LossLog {
   const backwards = { count: 0, line: 0 };
   const lost = { count: 0, line: 0, known: true };
   const lists = { count: 0, line: 0 };
+  const failedLists = { count: 0, line: 0 };
   let lastTime = 0;
   let firstMap = 0;
   let announced = 0;
@@ -68,6 +71,7 @@ export function createLossLog(info: TraceInfo): LossLog {
     returnWithoutEntry: (line) => seen(returns, line),
     entryWithoutReturn: (line, count) => seen(entries, line, count),
     truncatedList: (line) => seen(lists, line),
+    failedList: (line) => seen(failedLists, line),
     seeTime(line, time) {
       if (time < lastTime - BACKWARDS) seen(backwards, line);
       lastTime = time;
@@ -83,12 +87,12 @@ export function createLossLog(info: TraceInfo): LossLog {
       const tell = (
         { count, line }: { count: number; line: number },
         message: string,
-        events: number | undefined = count,
+        isCounted = true,
       ): void => {
-        if (count > 0) info.losses.push({ line, events, message });
+        if (count > 0) info.losses.push({ line, events: isCounted ? count : undefined, message });
       };
       if (lost.known) tell(lost, `the tracer says that it lost ${lost.count} records`);
-      else tell(lost, 'the tracer says that it lost records', undefined);
+      else tell(lost, 'the tracer says that it lost records', false);
       tell(
         returns,
         `${returns.count} calls return that were not seen to begin: probe hits were lost`,
@@ -98,6 +102,11 @@ export function createLossLog(info: TraceInfo): LossLog {
         `${entries.count} calls began and were not seen to return: probe hits were lost`,
       );
       tell(lists, `${lists.count} lists of mapped buffers were not printed whole`);
+      tell(
+        failedLists,
+        `${failedLists.count} lists of buffers could not be mapped: which slots they had meanwhile is not recorded`,
+        false,
+      );
       tell(
         backwards,
         `time runs backwards ${backwards.count} times: several recordings in one file, or clocks that differ`,

@@ -4,16 +4,18 @@ import { createDeviceNames, deviceNumber, MAX_NAME_BYTES } from '../../events/na
 import { logProblem } from '../../events/trace.js';
 import type { LineParser, ParseContext } from '../format.js';
 import { endOfText, isBlank, NEWLINE, textOf } from '../lines.js';
-import { createCallQueue } from './calls.js';
-import { type Contexts, contextOf, levelOf } from './contexts.js';
+import { type Call, createCallQueue } from './calls.js';
+import { type Contexts, contextOf, dropBegun, isNmi, levelOf } from './contexts.js';
 import { DMA_EVENTS } from './dma.js';
 import { inferMinAlignMasks } from './dmaMasks.js';
 import { emptyFields, emptyLayout, scanFields } from './fields.js';
 import { createGeometry } from './geometry.js';
 import { createLossLog } from './losses.js';
-import { endRelease, PROBES, UNKNOWN_REACH } from './probes.js';
+import { PROBES } from './probes.js';
 import { emptyRecord, scanRecord } from './record.js';
+import { endRelease, UNKNOWN_REACH } from './releases.js';
 import type { TraceState } from './state.js';
+import { whyUnusable } from './usable.js';
 import { createWordTable, wordNumber } from './words.js';
 
 const PROBE_NAMES = Object.keys(PROBES);
@@ -31,6 +33,22 @@ const PATIENCE = 100_000;
 
 /** Calls that began so close to the trace's end may simply have returned after it. */
 const LAST_LINES = 10_000;
+
+/** How often that is looked after, in lines. */
+const PURGE_EVERY = 1024;
+
+/** More calls than so many are never in flight at once: the older ones lost their return. */
+const CROWD = 512;
+
+/** Probes inside an unmap or free: none of them shows that it has ended. */
+const INSIDE_RELEASE = new Set([
+  'release',
+  'release_locked',
+  'unmap_locked',
+  'unmap_ret',
+  'free_ret',
+]);
+const isInsideRelease = PROBE_NAMES.map((name) => INSIDE_RELEASE.has(name));
 
 /** `map` and `unmap` of the iommu's own events, which our probes' names hide. */
 const IOMMU = Buffer.from('IOMMU: ');
@@ -52,7 +70,7 @@ export function openTraceText(context: ParseContext): LineParser {
   let bounces = 0;
   let hasProbes = false;
   let iommuRecords = 0;
-  let nextPurge = PATIENCE;
+  let nextPurge = PURGE_EVERY;
 
   const state: TraceState = {
     info,
@@ -66,7 +84,7 @@ export function openTraceText(context: ParseContext): LineParser {
     geometry: createGeometry(info),
     queue,
     losses,
-    showsReleaseEnd: false,
+    showsEnd: [],
     showsReleaseLock: false,
     showsReleaseRet: false,
     endless: [],
@@ -87,8 +105,14 @@ export function openTraceText(context: ParseContext): LineParser {
       logProblem(info.problems, state.line, message, text);
     },
     finish(call) {
-      if (!Number.isNaN(call.slack)) info.orderIsExact = false;
-      queue.add(call);
+      const why = whyUnusable(call);
+      if (why === undefined) {
+        if (!Number.isNaN(call.slack)) info.orderIsExact = false;
+        queue.add(call);
+        return;
+      }
+      queue.forget(call);
+      state.problem(why);
     },
   };
 
@@ -100,12 +124,13 @@ export function openTraceText(context: ParseContext): LineParser {
       return;
     }
     const at = contextOf(contexts, record.pid, record.cpu);
+    if (isNmi(record.level)) record.level = 0;
     state.level = levelOf(record.level);
     losses.seeTime(state.line, record.time);
     const ended = at.endless[state.level];
-    if (ended !== undefined && record.level !== 0) {
+    if (ended !== undefined && record.level !== 0 && !isInsideRelease[event]) {
       at.endless[state.level] = undefined;
-      endRelease(state, ended, state.line);
+      if (!state.showsEnd[ended.op]) endRelease(state, ended, state.line);
     }
     if (event === BOUNCED) {
       bounces++;
@@ -124,9 +149,11 @@ export function openTraceText(context: ParseContext): LineParser {
   }
 
   function readFields(bytes: Buffer, event: number): void {
-    const last = event < FIRST_DMA && state.geometry.isSettled ? lastFields[event] : -1;
+    const layout = layouts[event];
+    const readsAll = event >= FIRST_DMA || !state.geometry.isSettled || layout.showsOwnPool;
+    const last = readsAll ? -1 : lastFields[event];
     if (last === -2) return;
-    scanFields(bytes, record.bodyFrom, record.bodyTo, layouts[event], last, fields);
+    scanFields(bytes, record.bodyFrom, record.bodyTo, layout, last, fields);
   }
 
   function isIommu(bytes: Buffer): boolean {
@@ -138,7 +165,7 @@ export function openTraceText(context: ParseContext): LineParser {
     info.otherLines++;
     if (isBlank(bytes, from, end)) return;
     const text = textOf(bytes, from, end);
-    if (!losses.readLine(text, state.line)) context.boot.readLine(text, state.line);
+    if (!context.boot.readLine(text, state.line)) losses.readLine(text, state.line);
   }
 
   /** Ends unmaps whose end nothing shows. */
@@ -154,13 +181,20 @@ export function openTraceText(context: ParseContext): LineParser {
 
   /** Gives up on calls that have not returned for long. */
   function loseOld(patience: number): void {
-    const dropped = queue.dropOlderThan(state.line - patience);
+    const dropped = dropOlderThan(state.line - patience);
     if (dropped.length > 0) losses.entryWithoutReturn(dropped[0].line, dropped.length);
+  }
+
+  /** Calls in flight that began before a line, those included that held up no other. */
+  function dropOlderThan(line: number): Call[] {
+    const dropped = queue.dropOlderThan(line);
+    for (const context of contexts.values()) dropped.push(...dropBegun(context, line));
+    return dropped;
   }
 
   /** Calls in which the trace ends are not lost, but nothing more is known of them. */
   function leaveOut(): void {
-    const cut = queue.dropOlderThan(Number.POSITIVE_INFINITY);
+    const cut = dropOlderThan(Number.POSITIVE_INFINITY);
     if (cut.length === 0) return;
     info.assumptions.push({
       line: cut[0].line,
@@ -181,8 +215,8 @@ export function openTraceText(context: ParseContext): LineParser {
           parseRecord(bytes);
           endEndless(state.line - UNKNOWN_REACH);
           if (state.line >= nextPurge) {
-            loseOld(PATIENCE);
-            nextPurge = state.line + PATIENCE;
+            loseOld(queue.held() > CROWD ? PURGE_EVERY : PATIENCE);
+            nextPurge = state.line + PURGE_EVERY;
           }
           queue.drain(batch);
         } else {

@@ -1,19 +1,25 @@
 import { BIDIRECTIONAL, Flag, Op, Recorded } from '../../events/batch.js';
 import { ADDRESS_LIMIT } from '../../events/numbers.js';
 import { IO_TLB_SIZE } from '../../kernel/constants.js';
-import { type Call, newCall } from './calls.js';
+import { type Call, DIRS, newCall } from './calls.js';
 import type { Context } from './contexts.js';
 import { Field } from './fields.js';
+import {
+  free,
+  freeRet,
+  innermost,
+  release,
+  releaseLocked,
+  returnWithoutEntry,
+  unmap,
+  unmapLocked,
+  unmapRet,
+} from './releases.js';
 import type { TraceState } from './state.js';
+import { canBePool, canHaveAreas } from './usable.js';
 
 /** Acts on one record of a probe. Its fields are in the state. */
-export type ProbeHandler = (state: TraceState, context: Context) => void;
-
-/** enum dma_data_direction in this project's numbering. */
-const DIRS = [BIDIRECTIONAL, 0, 1, BIDIRECTIONAL];
-
-/** Without a record of the end of a call, lines within which it may have taken effect. */
-export const UNKNOWN_REACH = 64;
+type ProbeHandler = (state: TraceState, context: Context) => void;
 
 /** Lines before its return that a call without a record of its entry may have begun. */
 const LONGEST_CALL = 4096;
@@ -35,6 +41,8 @@ function alloc(state: TraceState, context: Context): void {
 function beginRequest(state: TraceState, context: Context, op: number): Call {
   const call = newCall(op, state.line, state.record.cpu, state.device());
   readRequest(state, call);
+  seePool(state, true);
+  seeOwnPool(state, call);
   context.requests.push(call);
   return call;
 }
@@ -47,19 +55,26 @@ function readRequest(state: TraceState, call: Call): void {
   call.allocAlignMask = values[Field.align_mask] || 0;
   call.dir = DIRS[values[Field.dir]] ?? BIDIRECTIONAL;
   state.geometry.seeDevice(state.line, call.device, values);
-  seePool(state);
-  const hasAddress = call.op === Op.alloc || call.origAddr < ADDRESS_LIMIT;
-  if (hasAddress && call.size > 0 && call.size < ADDRESS_LIMIT) return;
-  call.isBroken = true;
-  state.problem('the record breaks off, or its size or orig_addr is none');
 }
 
-/** The default pool and its areas' start indexes, where the probe shows them. */
-function seePool(state: TraceState): void {
+/** A device whose own pool is not the default one has a restricted pool. */
+function seeOwnPool(state: TraceState, call: Call): void {
+  const { values } = state.fields;
+  const base = values[Field.mem_start];
+  const ofAll = state.info.pools.find(({ restricted }) => !restricted);
+  if (!(base > 0) || ofAll === undefined || base === ofAll.base) return;
+  state.geometry.seeRestrictedPool(state.line, call.device, base, values[Field.mem_nslabs]);
+}
+
+/**
+ * The default pool, where the probe shows it, and its areas' start indexes.
+ * @param isBefore the record was made before the search, which moves the indexes
+ */
+function seePool(state: TraceState, isBefore: boolean): void {
   const { values } = state.fields;
   if (state.geometry.isSettled) return;
   if (values[Field.base] >= 0) state.geometry.seeDefaultPool(state.line, values);
-  if (values[Field.idx0] >= 0) state.geometry.seeStartIndexes(values);
+  if (isBefore && values[Field.idx0] >= 0) state.geometry.seeStartIndexes(values);
 }
 
 /** The lock of an area is held: this is the moment at which the call takes effect. */
@@ -67,7 +82,7 @@ function mapLocked(state: TraceState, context: Context): void {
   const call = innermost(context.requests);
   if (call === undefined) return;
   look(state, call);
-  seePool(state);
+  seePool(state, call.looks === 1);
 }
 
 function look(state: TraceState, call: Call): void {
@@ -88,7 +103,7 @@ function search(state: TraceState, context: Context): void {
   call.area = values[Field.area];
   if (values[Field.transient] >= 0) state.info.dynamic = true;
   call.isTransient = isTransient(state, call);
-  if (call.isTransient || !(call.pool < ADDRESS_LIMIT)) return;
+  if (call.isTransient || !canBePool(call.pool, values[Field.nslabs])) return;
   if (!isKnownPool(state, call.pool)) adoptPool(state, call);
   if (call.area === 0) state.geometry.seeStartIndex(call.pool, 0, values[Field.idx0]);
 }
@@ -131,7 +146,7 @@ function searchRet(state: TraceState, context: Context): void {
   const call = innermost(context.requests);
   const index = state.fields.values[Field.index];
   if (call === undefined || Number.isNaN(index)) return;
-  if (call.isTransient) {
+  if (call.isTransient && call.pool < ADDRESS_LIMIT) {
     call.flag = index >= 0 ? Flag.transient : Flag.transientFailed;
     call.flagValue = call.pool;
   }
@@ -143,7 +158,7 @@ function searchRet(state: TraceState, context: Context): void {
 function mapRet(state: TraceState, context: Context): void {
   const call = endRequest(state, context);
   if (call === undefined) return;
-  seePool(state);
+  seePool(state, false);
   readResult(call, state.fields.values[Field.ret]);
   state.losses.seeMap(state.line);
   finishRequest(state, call);
@@ -172,10 +187,6 @@ function endRequest(state: TraceState, context: Context): Call | undefined {
 }
 
 function finishRequest(state: TraceState, call: Call): void {
-  if (call.isBroken) {
-    state.queue.forget(call);
-    return;
-  }
   if (call.looks === 0) {
     call.at = state.line;
     call.slack = call.line;
@@ -189,91 +200,14 @@ function finishRequest(state: TraceState, call: Call): void {
 function mapx(state: TraceState, context: Context): void {
   const call = newCall(Op.map, state.line, state.record.cpu, state.device());
   readRequest(state, call);
+  seePool(state, false);
+  seeOwnPool(state, call);
   readResult(call, state.fields.values[Field.ret]);
   state.losses.seeMap(state.line);
   call.at = state.line;
   const before = state.record.level === 0 ? 0 : context.lastLine[state.level];
   call.slack = Math.max(before, state.line - LONGEST_CALL, 1);
-  if (!call.isBroken) state.finish(call);
-}
-
-/** An unmap or free begins; it takes effect now, or where a record shows its lock. */
-function unmap(state: TraceState, context: Context): void {
-  beginRelease(state, context, Op.unmap, state.fields.values[Field.tlb_addr]);
-}
-
-function beginRelease(state: TraceState, context: Context, op: number, address: number): void {
-  const { values } = state.fields;
-  const call = newCall(op, state.line, state.record.cpu, state.device());
-  call.size = values[Field.size];
-  call.allocSize = values[Field.alloc_size];
-  call.dir = DIRS[values[Field.dir]] ?? BIDIRECTIONAL;
-  call.tlbAddr = address;
-  call.recorded = Number.isNaN(address) ? Recorded.none : Recorded.address;
-  call.at = state.line;
-  state.queue.hold(call);
-  dropEnded(state, context);
-  context.releases.push(call);
-  if (!state.showsReleaseEnd) {
-    if (state.record.level !== 0) context.endless[state.level] = call;
-    state.endless.push(call);
-  }
-}
-
-/** swiotlb_release_slots() tells the address of the free that it is called for. */
-function release(state: TraceState, context: Context): void {
-  const call = innermost(context.releases);
-  if (call === undefined || call.recorded === Recorded.address) return;
-  call.tlbAddr = state.fields.values[Field.tlb_addr];
-  if (call.tlbAddr < ADDRESS_LIMIT) call.recorded = Recorded.address;
-}
-
-function unmapLocked(state: TraceState, context: Context): void {
-  state.showsReleaseEnd = true;
-  state.showsReleaseLock = true;
-  dropEnded(state, context);
-  const call = innermost(context.releases);
-  if (call === undefined || !call.isOpen) return;
-  call.at = state.line;
-  call.looks = 1;
-  endRelease(state, call, state.line);
-}
-
-/** Where no record shows the return of a release, one that has ended makes room for the one below. */
-function dropEnded(state: TraceState, { releases }: Context): void {
-  if (state.showsReleaseRet) return;
-  while (releases.length > 0 && !releases[releases.length - 1].isOpen) releases.pop();
-}
-
-function unmapRet(state: TraceState, context: Context): void {
-  state.showsReleaseEnd = true;
-  state.showsReleaseRet = true;
-  const call = context.releases.pop();
-  if (call !== undefined) endRelease(state, call, state.line);
-  else if (!state.showsReleaseLock) returnWithoutEntry(state, context);
-}
-
-/** A call that began before the trace did returns once in each task; more of them were lost. */
-function returnWithoutEntry(state: TraceState, context: Context): void {
-  const isFirst = context.lastLine.every((line) => line === 0);
-  if (!isFirst) state.losses.returnWithoutEntry(state.line);
-}
-
-/** @param latest the line by which it had taken effect, where its lock was not recorded */
-export function endRelease(state: TraceState, call: Call, latest: number): void {
-  if (!call.isOpen) return;
-  if (call.looks === 0) call.slack = latest;
-  // swiotlb_free() of a page that is not its own releases nothing.
-  if (call.recorded === Recorded.none) state.queue.forget(call);
-  else state.finish(call);
-}
-
-/** swiotlb_free() begins. The slots are those that swiotlb_alloc() made the page of. */
-function free(state: TraceState, context: Context): void {
-  const page = state.fields.values[Field.page];
-  const address = state.slotOfPage.get(page) ?? Number.NaN;
-  state.slotOfPage.delete(page);
-  beginRelease(state, context, Op.free, address);
+  state.finish(call);
 }
 
 function sync(state: TraceState, op: number): void {
@@ -295,19 +229,15 @@ function poolAdd(state: TraceState): void {
 }
 
 function grown(state: TraceState, base: number, nslabs: number, areas: number): void {
-  if (!(base < ADDRESS_LIMIT) || !(nslabs > 0) || state.grownPools.has(base)) return;
+  if (!canBePool(base, nslabs) || state.grownPools.has(base)) return;
   state.grownPools.add(base);
   const call = newCall(Op.grow, state.line, state.record.cpu, -1);
   call.origAddr = base;
   call.size = nslabs;
   call.flag = Flag.areas;
-  call.flagValue = Math.max(areas || 1, 1);
+  call.flagValue = canHaveAreas(areas, nslabs) ? areas : 1;
   call.at = state.line;
   state.finish(call);
-}
-
-function innermost(calls: Call[]): Call | undefined {
-  return calls[calls.length - 1];
 }
 
 /** A probe: what it does with a record, and which fields it reads. */
@@ -332,9 +262,9 @@ export const PROBES: Record<string, Probe> = {
   alloc: { act: alloc },
   alloc_ret: { act: allocRet },
   free: { act: free },
-  free_ret: { act: unmapRet, last: 'none' },
+  free_ret: { act: freeRet, last: 'none' },
   release: { act: release },
-  release_locked: { act: unmapLocked, last: 'none' },
+  release_locked: { act: releaseLocked, last: 'none' },
   pool_add: { act: poolAdd },
   sync: {
     act: (state) =>

@@ -41,6 +41,9 @@ const DOT = 0x2e;
 const CLOSE_ROUND = 0x29;
 const OPEN_ROUND = 0x28;
 
+/** record-tgid prints `( 1234)`, seven digits at the least; the number of a task has no more of them. */
+const LONGEST_TGID = 12;
+
 /** A record to be filled. */
 export function emptyRecord(): TraceRecord {
   return {
@@ -164,7 +167,9 @@ function scanTask(bytes: Uint8Array, from: number, open: number, record: TraceRe
   let at = open - 1;
   while (at >= from && bytes[at] === BLANK) at--;
   if (at >= from && bytes[at] === CLOSE_ROUND) {
-    while (at >= from && bytes[at] !== OPEN_ROUND) at--;
+    const first = Math.max(from, at - LONGEST_TGID);
+    while (at >= first && bytes[at] !== OPEN_ROUND) at--;
+    if (at < first) return false;
     at--;
     while (at >= from && bytes[at] === BLANK) at--;
   }

@@ -29,8 +29,9 @@ export interface TraceState {
   problem(message: string): void;
   /** A call is known whole. */
   finish(call: Call): void;
-  /** Whether a record shows when an unmap ends at all, its lock, and its return. */
-  showsReleaseEnd: boolean;
+  /** Whether records show when an unmap or a free ends at all, by `Op`. */
+  showsEnd: boolean[];
+  /** Whether they show its lock, and its return. */
   showsReleaseLock: boolean;
   showsReleaseRet: boolean;
   /** Unmaps whose end no record shows, in order. */
