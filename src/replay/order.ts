@@ -152,8 +152,8 @@ export function createOrderFinder(
     }
     loss.events = ++tally.lost;
     loss.message =
-      `${tally.lost} releases are missing: slots were taken again that were in use;` +
-      ' each was taken to be released just before that';
+      'releases: slots were taken again that were in use; each buffer there was taken to be released' +
+      ' just before that';
   }
 
   function handOn(keep: number): void {
