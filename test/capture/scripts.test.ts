@@ -160,7 +160,7 @@ describe('the script for bpftrace', () => {
       ['unmap', 0x7c700800],
     ]);
     expect(info).toMatchObject({
-      kernel: 'Linux host 6.1.192 #1 SMP x86_64 GNU/Linux',
+      kernel: 'Linux version 6.1.192',
       pageSize: 16384,
       problems: { count: 0 },
       losses: [],

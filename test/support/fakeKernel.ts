@@ -64,7 +64,7 @@ export function runScript(script: string, kernel: FakeKernel = {}): Promise<Scri
       `CONFIG_SWIOTLB=y\n${kernel.dynamic ? '' : '# '}CONFIG_SWIOTLB_DYNAMIC=y\n`,
     );
     file('trace', kernel.trace);
-    file('dmesg', kernel.dmesg ?? '[    0.000000] Linux version 6.12.1\n');
+    file('dmesg', kernel.dmesg ?? `[    0.000000] Linux version ${kernel.release ?? '6.12.1'}\n`);
     if (kernel.bpftool !== undefined) file('btf', kernel.bpftool);
     writeStandIns(dir, kernel);
 

@@ -24,7 +24,15 @@ const ROOT = process.env.SWIOTLB_VECTORS ?? SELECTION;
 
 /** The vectors of a set (`swiotlb`, `swiotlb-edges`). */
 export function vectorsOf(set: string): Vector[] {
-  const folder = join(ROOT, set);
+  return vectorsIn(join(ROOT, set));
+}
+
+/** The vectors of a set that the project ships, whatever the environment names. */
+export function shippedVectorsOf(set: string): Vector[] {
+  return vectorsIn(join(SELECTION, set));
+}
+
+function vectorsIn(folder: string): Vector[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
     .filter((name) => name.endsWith('.csv.gz'))
