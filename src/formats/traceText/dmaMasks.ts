@@ -2,8 +2,11 @@ import { type EventBatch, Op, Recorded } from '../../events/batch.js';
 import { hex } from '../../events/numbers.js';
 import type { TraceInfo } from '../../events/trace.js';
 
-/** No device asks for more than its largest page. */
-const LARGEST_MASK = 0xffff;
+/**
+ * The drivers that call dma_set_min_align_mask(), NVMe's and storvsc, ask for pages of 4 KiB; a few maps
+ * alone would suggest more by chance.
+ */
+const LARGEST_MASK = 0xfff;
 
 /** What the maps of one device show. */
 interface Evidence {

@@ -36,6 +36,11 @@ const MASKS = [
 /** Where so many records of the pool show no start index, none will. */
 const UNTOLD_AFTER = 4;
 
+/** The start index of each area that a record shows; NaN for the others. */
+function indexesFrom(values: Float64Array): number[] {
+  return [0, 1, 2, 3].map((area) => values[Field.idx0 + 2 * area]);
+}
+
 /** Declares pools and devices in `info`, next to what a boot log may have declared. */
 export function createGeometry(info: TraceInfo): Geometry {
   const indexSeen = new Set<number>();
@@ -49,9 +54,10 @@ export function createGeometry(info: TraceInfo): Geometry {
   function areasFrom(values: Float64Array, nslabs: number): number {
     const told = values[Field.nareas] >= 1 ? values[Field.nareas] : info.bootAreas;
     if (told !== undefined && canHaveAreas(told, nslabs)) return told;
+    const indexes = firstIndexes ?? indexesFrom(values);
     let areas = 1;
-    if (values[Field.idx1] >= 0) areas = 2;
-    if (values[Field.idx3] >= 0) areas = 4;
+    if (indexes[1] >= 0) areas = 2;
+    if (indexes[3] >= 0) areas = 4;
     return canHaveAreas(areas, nslabs) ? areas : 1;
   }
 
@@ -100,6 +106,15 @@ export function createGeometry(info: TraceInfo): Geometry {
     pool.startIndexes[area] = index;
   }
 
+  /** The pool may be known later than its indexes, which a search has moved by then. */
+  function takeFirstIndexes(): void {
+    const pool = info.pools.find(({ restricted }) => !restricted);
+    if (pool === undefined || indexSeen.has(pool.base)) return;
+    firstIndexes?.forEach((index, area) => {
+      see(pool.base, area, index);
+    });
+  }
+
   const geometry: Geometry = {
     isSettled: false,
 
@@ -113,6 +128,7 @@ export function createGeometry(info: TraceInfo): Geometry {
       geometry.isSettled = firstIndexes !== undefined || ++sightings > UNTOLD_AFTER;
       if (known === undefined) {
         declare({ name: DEFAULT_POOL, base, nslabs, areas: areasFrom(values, nslabs) }, line);
+        takeFirstIndexes();
         return;
       }
       if (known.base === base && known.nslabs === nslabs) return;
@@ -127,13 +143,8 @@ export function createGeometry(info: TraceInfo): Geometry {
     },
 
     seeStartIndexes(values) {
-      // The pool may be known later than its indexes, which a search has moved by then.
-      firstIndexes ??= [0, 1, 2, 3].map((area) => values[Field.idx0 + 2 * area]);
-      const pool = info.pools.find(({ restricted }) => !restricted);
-      if (pool === undefined || indexSeen.has(pool.base)) return;
-      firstIndexes.forEach((index, area) => {
-        see(pool.base, area, index);
-      });
+      firstIndexes ??= indexesFrom(values);
+      takeFirstIndexes();
     },
 
     seeStartIndex: see,

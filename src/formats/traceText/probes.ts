@@ -73,8 +73,8 @@ function seeOwnPool(state: TraceState, call: Call): void {
 function seePool(state: TraceState, isBefore: boolean): void {
   const { values } = state.fields;
   if (state.geometry.isSettled) return;
-  if (values[Field.base] >= 0) state.geometry.seeDefaultPool(state.line, values);
   if (isBefore && values[Field.idx0] >= 0) state.geometry.seeStartIndexes(values);
+  if (values[Field.base] >= 0) state.geometry.seeDefaultPool(state.line, values);
 }
 
 /** The lock of an area is held: this is the moment at which the call takes effect. */
