@@ -82,6 +82,8 @@ function map(state: TraceState, context: Context): void {
     emitMap(state, values[Field.phys_addr], dmaAddr, values[Field.size], 0);
   } else if (Number.isNaN(dmaAddr)) {
     state.problem('the dma_addr of a mapping cannot be read');
+  } else if (state.info.pools.length === 0) {
+    state.direct++;
   } else if (context.bounced > 0) {
     const call = callAtReturn(state, Op.map, 0);
     call.origAddr = values[Field.phys_addr];
