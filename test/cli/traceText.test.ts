@@ -73,6 +73,17 @@ describe('a trace in text', () => {
     });
   });
 
+  test('is replayed with the pool that --pool tells', () => {
+    const { base, nslabs } = vector.info.pools[0];
+    const pool = `base=0x${base.toString(16)},nslabs=${nslabs},areas=4`;
+    const path = write('records.txt', texts('stock events').records);
+    const { stdout } = swiotlbReplay([path, '--pool', pool, '--kernel', 'v6.12', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({
+      trace: { events: vector.events.length },
+      pools: [{ base: `0x${base.toString(16)}`, nslabs, areas: 4 }],
+    });
+  });
+
   test('that lost records is incomplete, and ends with 3', () => {
     const header = '# entries-in-buffer/entries-written: 100/163   #P:4\n';
     const { status, result } = verify(write('lost.txt', header + texts('locks').whole));
