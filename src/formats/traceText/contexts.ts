@@ -1,7 +1,7 @@
 import type { Call } from './calls.js';
 
 /** What runs: a task, or a softirq or hardirq that interrupted it. */
-export const Level = { task: 0, softirq: 1, hardirq: 2 } as const;
+const Level = { task: 0, softirq: 1, hardirq: 2 } as const;
 
 /** Calls in flight of one task, those of interrupts on top of it included. */
 export interface Context {
