@@ -178,6 +178,9 @@ export async function replayTrace<W>(
     const readOptions = {
       format: options.inputFormat,
       pageSize: options.pageSize ?? DEFAULT_PAGE_SIZE,
+      pools: options.pool.flatMap(({ name = 'default', base, nslabs, restricted = false }) =>
+        base === undefined || nslabs === undefined ? [] : [{ name, base, nslabs, restricted }],
+      ),
     };
     const tally = await readTrace(source, info, readOptions, (batch) => {
       if (choice === undefined) start(batch);

@@ -58,6 +58,9 @@ export interface PoolDeclaration {
   restricted: boolean;
 }
 
+/** Where a pool lies, and whether it is its devices' own. */
+export type PoolPlace = Pick<PoolDeclaration, 'name' | 'base' | 'nslabs' | 'restricted'>;
+
 /** A device as the trace declares it; what is undefined has the kernel's default. */
 export interface DeviceDeclaration {
   name: string;

@@ -1,5 +1,5 @@
 import type { EventBatch } from '../events/batch.js';
-import type { TraceInfo } from '../events/trace.js';
+import type { PoolPlace, TraceInfo } from '../events/trace.js';
 import type { BootReader } from './bootLines.js';
 
 /** One trace format: a row of the table in table.ts. */
@@ -22,6 +22,8 @@ export interface ParseContext {
   info: TraceInfo;
   /** PAGE_SIZE in bytes, for formats that must tell page bits from other bits of a mask. */
   pageSize: number;
+  /** Pools that the user knows of, for formats that tell bounce buffers by their addresses. */
+  pools: readonly PoolPlace[];
   /** Lines before the first that the parser will see. */
   linesBefore: number;
   /** For lines that are no events: what a kernel said while it booted may stand in the same file. */

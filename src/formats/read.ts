@@ -1,6 +1,6 @@
 import { createBatch, type EventBatch, isFull } from '../events/batch.js';
 import { UserError } from '../events/errors.js';
-import { shorten, type TraceInfo } from '../events/trace.js';
+import { type PoolPlace, shorten, type TraceInfo } from '../events/trace.js';
 import type { BlockTally } from '../source/blocks.js';
 import type { Source } from '../source/open.js';
 import { createBootReader } from './bootLines.js';
@@ -14,6 +14,8 @@ export interface ReadOptions {
   format: TraceFormat | undefined;
   /** PAGE_SIZE in bytes if the user gave one, else 4096. */
   pageSize: number;
+  /** Pools that the user knows of, besides those that the trace tells. */
+  pools?: readonly PoolPlace[];
 }
 
 /** What was read. */
@@ -69,6 +71,7 @@ export async function readTrace(
         name: source.name,
         info,
         pageSize: options.pageSize,
+        pools: options.pools ?? [],
         linesBefore: tally.lines,
         boot,
       });

@@ -48,3 +48,46 @@ describe.each(present)('the run %s of %s', (run, kernel, row) => {
     expect(JSON.parse(stdout).matches).toContain(row);
   });
 });
+
+const DEBIAN: Record<string, string> = {
+  '6.1-5': 'v6.1.192',
+  '6.12-5': 'v6.12.107',
+  '7.2-5': 'v7.2.13',
+};
+const TEXTS = [
+  'trace-cmd-report',
+  'trace-cmd-report-t',
+  'trace-cmd-report-R',
+  'perf-script',
+  'perf-script-ns-pid-tid',
+];
+
+/** The texts as the tracers printed them, with the boot's log beside them; in the full set only. */
+const RAW = [
+  ...EXACT.map(([run, kernel]) => ({ run, kernel, file: 'trace' })),
+  ...Object.entries(DEBIAN).flatMap(([run, kernel]) =>
+    TEXTS.map((file) => ({ run, kernel, file })),
+  ),
+].filter(({ run, file }) => existsSync(join(ROOT, run, `${file}.txt.gz`)));
+
+describe.runIf(RAW.length > 0)('the text of a tracer', () => {
+  test.each(RAW)(
+    '$run/$file is reproduced to the last address',
+    ({ run, kernel, file }) => {
+      const path = join(ROOT, run, `${file}.txt.gz`);
+      const dmesg = join(ROOT, run, 'dmesg.txt');
+      const { status, stdout } = swiotlbReplay(['verify', path, '--dmesg', dmesg, '--json']);
+      const result = JSON.parse(stdout);
+      const format = file.startsWith('perf')
+        ? 'perf-script'
+        : file === 'trace'
+          ? 'ftrace'
+          : 'trace-cmd';
+      expect(result).toMatchObject({ kernel, format, incomplete: false, mismatches: [] });
+      expect(result.reproduced).toBe(result.recorded);
+      expect(result.recorded).toBeGreaterThan(file === 'trace' ? 1000 : 100);
+      expect(status).toBe(0);
+    },
+    120_000,
+  );
+});

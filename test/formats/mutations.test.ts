@@ -3,6 +3,17 @@ import { describe, expect, test } from 'vitest';
 import { UserError } from '../../src/events/errors.js';
 import { devDbgLine } from '../support/devDbgLines.js';
 import { type Reading, read } from '../support/reading.js';
+import {
+  BASE,
+  type Body,
+  bounced,
+  lockedMap,
+  lockedUnmap,
+  probe,
+  recordLine,
+  type Shape,
+  stock,
+} from '../support/traceText.js';
 
 const CSV_TRACE = [
   '#swiotlb-trace 1',
@@ -28,6 +39,66 @@ const DEV_DBG_TRACE = [
   devDbgLine({ slot: 1653 }),
   '',
 ].join('\n');
+
+/** A few records of every kind that is read. */
+const PROBE_BODIES: readonly Body[] = [
+  bounced('eth0', 0x1000, 512),
+  ...lockedMap('eth0', 0x1000, 512, BASE),
+  probe('alloc', 'eth0', { size: 8192, mem_start: 0x50000000, mem_nslabs: 2048 }),
+  probe('search', '', {
+    pool: 0x50000000,
+    nslabs: 2048,
+    nareas: 1,
+    transient: 0,
+    area: 0,
+    idx0: 3,
+  }),
+  probe('search_locked', '', { used: 0, idx: 3, pool: 0x50000000 }),
+  probe('search_ret', '', { index: 4 }),
+  probe('alloc_ret', '', { page: '0xfffffdffc0400e00' }),
+  probe('mapx', 'sda', { orig_addr: 0x2a00, size: 9, align_mask: 0xfff, ret: BASE + 2048 }),
+  probe('sync_cpu', 'eth0', { tlb_addr: BASE, size: 512, dir: 2 }),
+  ...lockedUnmap('eth0', BASE, 512),
+  probe('pool_add', '', { start: 0x4e680000, nslabs: 256, nareas: 2 }),
+  probe('free', 'eth0', { page: '0xfffffdffc0400e00', size: 8192 }),
+  probe('release', 'eth0', { tlb_addr: 0x50002000, pool: 0x50000000 }),
+  probe('release_locked', '', { used: 5 }),
+  probe('free_ret', '', { ret: 1 }),
+];
+
+const SG = 'sda dir=TO_DEVICE nents=2/2 dma_addrs={0x7c700800,0x7c701000} sizes={0x200,0x300}';
+const STOCK_BODIES: readonly Body[] = [
+  stock('dma', 'dma_map_page', 'eth0 dir=TO_DEVICE dma_addr=7c700200 size=9 phys_addr=200 attrs='),
+  stock('dma', 'dma_map_sg', `${SG} phys_addrs={0x3000,0x4000} attrs=NO_WARN`),
+  stock(
+    'dma',
+    'dma_map_sg',
+    'device=sda truncated=0 phys_addrs=ARRAY[00, 00, 03, 00, 00, 00, 00, 00]' +
+      ' dma_addrs=ARRAY[00, 08, 70, 7c, 00, 00, 00, 00] lengths=ARRAY[00, 02, 00, 00] dir=2',
+  ),
+  stock('dma', 'dma_sync_sg_for_cpu', SG),
+  stock('dma', 'dma_unmap_sg', 'sda dir=TO_DEVICE phys_addrs={0x3000,0x4000} attrs='),
+  bounced('eth0', 0x1000, 512),
+  stock('dma', 'dma_map_phys', 'eth0 dir=NONE dma_addr=ffffffffffffffff size=9 phys_addr=2 attrs='),
+  stock('dma', 'dma_unmap_page', 'eth0 dir=TO_DEVICE dma_addr=7c700200 size=9 attrs='),
+];
+
+function textOf(shape: Shape, bodies: readonly Body[]): string {
+  return [
+    '# entries-in-buffer/entries-written: 9/9   #P:4',
+    '[    0.000000] software IO TLB: mapped [mem 0x000000007c700000-0x000000007c900000] (2MB)',
+    ...bodies.map((body, n) =>
+      recordLine(shape, body, { pid: 1 + (n % 2), cpu: n % 2, seconds: n }),
+    ),
+    ...bodies.map((body, n) => recordLine(shape, body, { pid: 7, seconds: 50 + n })),
+    'CPU:3 [LOST 12 EVENTS]',
+    '',
+  ].join('\n');
+}
+
+const TRACE_TEXTS: readonly string[] = (
+  ['ftrace, 5 flags', 'trace-cmd -R', 'perf'] as const
+).flatMap((shape) => [textOf(shape, PROBE_BODIES), textOf(shape, STOCK_BODIES)]);
 
 /** Replaces `remove` bytes at a place, given as a part of the length, by others. */
 interface Mutation {
@@ -128,6 +199,38 @@ describe('a trace with damaged bytes', () => {
       runs,
     );
     expect(understood).toBeGreaterThan(100);
+  });
+
+  test('of tracers ends in a UserError or has every line counted, and no event is impossible', async () => {
+    let understood = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...TRACE_TEXTS), damage, async (text, mutations) => {
+        const bytes = mutate(text, mutations);
+        const { events, tally, info } = (await readUnlessRefused(bytes)) ?? {};
+        if (events === undefined || tally === undefined || info === undefined) return;
+        understood++;
+        expect(tally.lines).toBe(lineCount(bytes));
+        expect(info.otherLines).toBeLessThanOrEqual(tally.lines);
+        const lines = events.map((event) => event.line);
+        expect(lines).toEqual([...lines].sort((a, b) => a - b));
+        expect(lines.every((line) => line >= 1 && line <= tally.lines)).toBe(true);
+        for (const { op, origAddr, size, allocAlignMask, result } of events) {
+          for (const address of [origAddr, size, result]) {
+            if (typeof address === 'number') expect(address >= 2 ** 52 || address < 0).toBe(false);
+          }
+          if (op === 'map' || op === 'alloc') expect(size).not.toBeNaN();
+          if (op !== 'map' && op !== 'alloc' && op !== 'grow') expect(result).toBeTypeOf('number');
+          expect(allocAlignMask >= 0 && allocAlignMask < 2 ** 32).toBe(true);
+        }
+        for (const { base, nslabs, areas } of info.pools) {
+          expect(base % 2048 === 0 && nslabs > 0 && nslabs <= 2 ** 24 && areas <= nslabs).toBe(
+            true,
+          );
+        }
+      }),
+      runs,
+    );
+    expect(understood).toBeGreaterThan(1000);
   });
 
   test('gives events in the order of their lines, with numbers in range', async () => {

@@ -170,7 +170,7 @@ function stockBodies(event: ReadEvent, { name }: Device): Body[] {
 }
 
 /** The records that a call leaves. */
-export function bodiesOf(event: ReadEvent, reading: Reading, style: Style): Body[] {
+function bodiesOf(event: ReadEvent, reading: Reading, style: Style): Body[] {
   const device = reading.info.devices.find(({ name }) => name === event.device);
   if (device === undefined) throw new Error(`no device ${event.device}`);
   if (style === 'stock events') return stockBodies(event, device);

@@ -1,6 +1,6 @@
 import { BIDIRECTIONAL, DIR_NAMES, Op, Recorded } from '../../events/batch.js';
 import { ADDRESS_LIMIT } from '../../events/numbers.js';
-import type { PoolDeclaration } from '../../events/trace.js';
+import type { PoolPlace } from '../../events/trace.js';
 import { type Call, DIRS, newCall } from './calls.js';
 import type { Context } from './contexts.js';
 import { Field } from './fields.js';
@@ -71,7 +71,7 @@ function emitMap(
 }
 
 /** A device with addresses in a restricted pool has no other. */
-function usePool({ info }: TraceState, call: Call, pool: PoolDeclaration): void {
+function usePool({ info }: TraceState, call: Call, pool: PoolPlace): void {
   if (pool.restricted) info.devices[call.device].pool ??= pool.name;
 }
 
@@ -82,6 +82,8 @@ function map(state: TraceState, context: Context): void {
     emitMap(state, values[Field.phys_addr], dmaAddr, values[Field.size], 0);
   } else if (Number.isNaN(dmaAddr)) {
     state.problem('the dma_addr of a mapping cannot be read');
+  } else if (!state.geometry.hasPools()) {
+    state.direct++;
   } else if (context.bounced > 0) {
     const call = callAtReturn(state, Op.map, 0);
     call.origAddr = values[Field.phys_addr];

@@ -1,5 +1,10 @@
 import { hex, isSegBoundary } from '../../events/numbers.js';
-import type { DeviceDeclaration, PoolDeclaration, TraceInfo } from '../../events/trace.js';
+import type {
+  DeviceDeclaration,
+  PoolDeclaration,
+  PoolPlace,
+  TraceInfo,
+} from '../../events/trace.js';
 import { IO_TLB_SIZE } from '../../kernel/constants.js';
 import { Field } from './fields.js';
 import { canBePool, canHaveAreas } from './usable.js';
@@ -21,8 +26,10 @@ export interface Geometry {
   seeRestrictedPool(line: number, device: number, base: number, nslabs: number): void;
   /** Whether a pool with that base is declared. */
   knows(base: number): boolean;
-  /** The declared pool in which an address lies. */
-  poolAt(address: number): PoolDeclaration | undefined;
+  /** The pool in which an address lies: a declared one, or one that the user knows of. */
+  poolAt(address: number): PoolPlace | undefined;
+  /** Whether any pool is known. */
+  hasPools(): boolean;
   /** Masks of a device. */
   seeDevice(line: number, device: number, values: Float64Array): void;
 }
@@ -41,8 +48,15 @@ function indexesFrom(values: Float64Array): number[] {
   return [0, 1, 2, 3].map((area) => values[Field.idx0 + 2 * area]);
 }
 
-/** Declares pools and devices in `info`, next to what a boot log may have declared. */
-export function createGeometry(info: TraceInfo): Geometry {
+function liesIn({ base, nslabs }: PoolPlace, address: number): boolean {
+  return address >= base && address < base + nslabs * IO_TLB_SIZE;
+}
+
+/**
+ * Declares pools and devices in `info`, next to what a boot log may have declared.
+ * @param others pools that the user knows of
+ */
+export function createGeometry(info: TraceInfo, others: readonly PoolPlace[]): Geometry {
   const indexSeen = new Set<number>();
   let firstIndexes: number[] | undefined;
   const changing = new Set<DeviceDeclaration>();
@@ -163,9 +177,10 @@ export function createGeometry(info: TraceInfo): Geometry {
     knows: (base) => info.pools.some((pool) => pool.base === base),
 
     poolAt: (address) =>
-      info.pools.find(
-        ({ base, nslabs }) => address >= base && address < base + nslabs * IO_TLB_SIZE,
-      ),
+      info.pools.find((pool) => liesIn(pool, address)) ??
+      others.find((pool) => liesIn(pool, address)),
+
+    hasPools: () => info.pools.length + others.length > 0,
 
     seeDevice(line, device, values) {
       for (let mask = 0; mask < MASKS.length; mask++) {

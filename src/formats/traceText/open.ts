@@ -81,7 +81,7 @@ export function openTraceText(context: ParseContext): LineParser {
     fields,
     names,
     level: 0,
-    geometry: createGeometry(info),
+    geometry: createGeometry(info, context.pools),
     queue,
     losses,
     showsEnd: [],

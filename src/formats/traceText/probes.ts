@@ -7,7 +7,6 @@ import { Field } from './fields.js';
 import {
   free,
   freeRet,
-  innermost,
   release,
   releaseLocked,
   returnWithoutEntry,
@@ -238,6 +237,10 @@ function grown(state: TraceState, base: number, nslabs: number, areas: number): 
   call.flagValue = canHaveAreas(areas, nslabs) ? areas : 1;
   call.at = state.line;
   state.finish(call);
+}
+
+function innermost(calls: Call[]): Call | undefined {
+  return calls[calls.length - 1];
 }
 
 /** A probe: what it does with a record, and which fields it reads. */

@@ -33,7 +33,7 @@ function beginRelease(state: TraceState, context: Context, op: number, address: 
 
 /** swiotlb_release_slots() tells the address of the free that it is called for. */
 export function release(state: TraceState, context: Context): void {
-  const call = innermost(context.releases);
+  const call = innermostOpen(context.releases);
   if (call === undefined || call.recorded === Recorded.address) return;
   call.tlbAddr = state.fields.values[Field.tlb_addr];
   if (call.tlbAddr < ADDRESS_LIMIT) call.recorded = Recorded.address;
@@ -53,9 +53,8 @@ export function releaseLocked(state: TraceState, context: Context): void {
 
 function lock(state: TraceState, context: Context): void {
   state.showsReleaseLock = true;
-  dropEnded(state, context);
-  const call = innermost(context.releases);
-  if (call === undefined || !call.isOpen) return;
+  const call = innermostOpen(context.releases);
+  if (call === undefined) return;
   call.at = state.line;
   call.looks = 1;
   endRelease(state, call, state.line);
@@ -68,10 +67,17 @@ function showEnd(state: TraceState, op: number): void {
   state.endless = state.endless.filter((call) => call.op !== op);
 }
 
-/** Where no record shows the return of a release, one that has ended makes room for the one below. */
-function dropEnded(state: TraceState, { releases }: Context): void {
-  if (state.showsReleaseRet) return;
-  while (releases.length > 0 && !releases[releases.length - 1].isOpen) releases.pop();
+/** Where no record shows the return of a release, those that have ended are kept only below one that has not. */
+function dropEnded(state: TraceState, context: Context): void {
+  if (!state.showsReleaseRet && innermostOpen(context.releases) === undefined) {
+    context.releases.length = 0;
+  }
+}
+
+function innermostOpen(calls: Call[]): Call | undefined {
+  let n = calls.length - 1;
+  while (n >= 0 && !calls[n].isOpen) n--;
+  return calls[n];
 }
 
 export function unmapRet(state: TraceState, context: Context): void {
@@ -114,9 +120,4 @@ export function free(state: TraceState, context: Context): void {
   const address = state.slotOfPage.get(page) ?? Number.NaN;
   state.slotOfPage.delete(page);
   beginRelease(state, context, Op.free, address);
-}
-
-/** The last of a context's calls that are in flight. */
-export function innermost(calls: Call[]): Call | undefined {
-  return calls[calls.length - 1];
 }

@@ -96,7 +96,7 @@ describe('calls whose locks are recorded', () => {
           const lines = events.map((event) => event.line);
           expect(lines).toEqual([...lines].sort((a, b) => a - b));
         }),
-        { numRuns: 300 },
+        { numRuns: 1000 },
       );
     },
   );
