@@ -229,7 +229,7 @@ describe('how early a map may have taken effect', () => {
     const batch = createBatch();
     const info = emptyTraceInfo();
     const boot = createBootReader(info);
-    const context = { name: 't', info, pageSize: 4096, linesBefore: 0, boot };
+    const context = { name: 't', info, pageSize: 4096, pools: [], linesBefore: 0, boot };
     bpftrace.open(context).parse(bytes, 0, bytes.length, batch);
     return [...batch.slack.subarray(0, batch.length)];
   }
