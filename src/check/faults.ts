@@ -4,6 +4,7 @@ import { Match, type Observer, type Outcome } from '../replay/outcome.js';
 import type { Session } from '../replay/session.js';
 import type { Pool } from '../swiotlb/pool.js';
 import { addFinding, type FindingLog } from './finding.js';
+import type { RuleId } from './rules.js';
 import { allocationWords, sizeWords, slotWords } from './words.js';
 
 /**
@@ -14,25 +15,30 @@ import { allocationWords, sizeWords, slotWords } from './words.js';
 export function createFaultCheck(session: Session, log: FindingLog): Observer {
   const { allocations } = session;
 
-  function checkExtent(outcome: Outcome, pool: Pool): void {
+  function add(rule: RuleId, outcome: Outcome, where: string): void {
     const { slot, plan, address } = outcome.answer;
-    const end = slot + plan.nslots;
     const what = `${OP_NAMES[outcome.op]} of ${sizeWords(outcome.size)} at ${hex(address)}`;
-    const place = { line: outcome.line, device: outcome.device.name, address, related: [] };
+    addFinding(log, rule, () => ({
+      line: outcome.line,
+      device: outcome.device.name,
+      address,
+      related: [],
+      message: `${what} has ${slotWords(slot, plan.nslots)}${where}`,
+    }));
+  }
+
+  /** Hot path: words only for a finding. */
+  function checkExtent(outcome: Outcome, pool: Pool): void {
+    const { slot, plan } = outcome.answer;
+    const end = slot + plan.nslots;
     if (end > pool.nslabs) {
-      addFinding(log, 'beyond-pool', () => ({
-        ...place,
-        message: `${what} has ${slotWords(slot, plan.nslots)} of a pool that ends with slot ${pool.nslabs - 1}`,
-      }));
+      add('beyond-pool', outcome, ` of a pool that ends with slot ${pool.nslabs - 1}`);
     }
+    if (pool.areas === 1) return;
     const area = Math.floor(slot / pool.areaNslabs);
-    if (end > (area + 1) * pool.areaNslabs && area + 1 < pool.areas) {
-      addFinding(log, 'area-overrun', () => ({
-        ...place,
-        message:
-          `${what} has ${slotWords(slot, plan.nslots)}, but area ${area} ends with slot` +
-          ` ${(area + 1) * pool.areaNslabs - 1}`,
-      }));
+    const areaEnd = (area + 1) * pool.areaNslabs;
+    if (end > areaEnd && area + 1 < pool.areas) {
+      add('area-overrun', outcome, `, but area ${area} ends with slot ${areaEnd - 1}`);
     }
   }
 

@@ -7,7 +7,11 @@ import { addFinding, type FindingLog, type Related } from './finding.js';
 import type { RuleId } from './rules.js';
 import { sizeWords } from './words.js';
 
-/** What dma-debug would say of the callers (kernel/dma/debug.c). */
+function what({ op, recordedAddr }: Outcome): string {
+  return `${OP_NAMES[op]} of ${hex(recordedAddr)}`;
+}
+
+/** What dma-debug would say of the callers (kernel/dma/debug.c). Hot path: words only for a finding. */
 export function createLifetimeCheck(session: Session, log: FindingLog): Observer {
   const { allocations } = session;
 
@@ -30,12 +34,11 @@ export function createLifetimeCheck(session: Session, log: FindingLog): Observer
     const number = outcome.allocation;
     const size = allocations.size[number];
     const dir = allocations.dir[number];
-    const verb = OP_NAMES[outcome.op];
     if (outcome.size !== size && !Number.isNaN(outcome.size)) {
       add(
         'size-mismatch',
         outcome,
-        `${verb} of ${sizeWords(outcome.size)} at ${hex(outcome.recordedAddr)}, which has ${sizeWords(size)}`,
+        `${OP_NAMES[outcome.op]} of ${sizeWords(outcome.size)} at ${hex(outcome.recordedAddr)}, which has ${sizeWords(size)}`,
         [mappedAt(number)],
       );
     }
@@ -43,7 +46,7 @@ export function createLifetimeCheck(session: Session, log: FindingLog): Observer
       add(
         'dir-mismatch',
         outcome,
-        `${verb} ${DIR_NAMES[outcome.dir]} at ${hex(outcome.recordedAddr)}, which was mapped ${DIR_NAMES[dir]}`,
+        `${OP_NAMES[outcome.op]} ${DIR_NAMES[outcome.dir]} at ${hex(outcome.recordedAddr)}, which was mapped ${DIR_NAMES[dir]}`,
         [mappedAt(number)],
       );
     }
@@ -52,12 +55,10 @@ export function createLifetimeCheck(session: Session, log: FindingLog): Observer
   return {
     onRelease(outcome) {
       if (outcome.op !== Op.unmap && outcome.op !== Op.free) return;
-      const verb = OP_NAMES[outcome.op];
-      const address = hex(outcome.recordedAddr);
       if (outcome.match === Match.unknown) {
-        add('unmatched-unmap', outcome, `${verb} of ${address}, which the trace never maps`, []);
+        add('unmatched-unmap', outcome, `${what(outcome)}, which the trace never maps`, []);
       } else if (outcome.match === Match.released) {
-        add('double-unmap', outcome, `${verb} of ${address}, which was released before`, [
+        add('double-unmap', outcome, `${what(outcome)}, which was released before`, [
           mappedAt(outcome.allocation),
         ]);
       } else {
