@@ -13,6 +13,7 @@ import {
   resetRow,
 } from './csvColumns.js';
 import { createDirectiveReader, isDirective } from './csvDirectives.js';
+import { plainRowReader, type ReadPlainRow } from './csvPlainRow.js';
 import type { LineParser, ParseContext, TraceFormat } from './format.js';
 import { endOfText, isBlank, NEWLINE, startsWithAt, textOf } from './lines.js';
 
@@ -69,6 +70,7 @@ function open(context: ParseContext): LineParser {
   const row: Row = emptyRow();
   let columns: string[] = [];
   let columnReader: ReadColumn[] = [];
+  let readRow: ReadPlainRow = () => -1;
   let line = context.linesBefore;
 
   const problem = (message: string, bytes: Buffer, from: number, to: number): void =>
@@ -94,6 +96,7 @@ function open(context: ParseContext): LineParser {
     columnReader = columns.map((column) =>
       ignored.includes(column) ? readers.time : readers[column],
     );
+    readRow = plainRowReader(columns, names);
   }
 
   /** Reads the fields between commas; the plain row, without a string made. */
@@ -165,6 +168,11 @@ function open(context: ParseContext): LineParser {
       while (at < end) {
         if (isFull(batch)) return at;
         line++;
+        const next = readRow(bytes, at, line, batch);
+        if (next > 0) {
+          at = next;
+          continue;
+        }
         const newline = bytes.indexOf(NEWLINE, at);
         const start = line === 1 && startsWithAt(bytes, at, BOM) ? at + BOM.length : at;
         parseLine(bytes, start, endOfText(bytes, start, newline), batch);

@@ -1,0 +1,165 @@
+import { BIDIRECTIONAL, type EventBatch, Flag, Look, Op, Recorded } from '../events/batch.js';
+import { type DeviceNames, deviceNumber } from '../events/names.js';
+import { ADDRESS_LIMIT, readNumber } from '../events/numbers.js';
+import { DIRS, OPS } from './csvColumns.js';
+import { NEWLINE, startsWithAt } from './lines.js';
+
+/**
+ * Reads the row from `from` on straight into a batch.
+ * @returns where the next row begins, or -1 for a row with anything unusual in it: csv.ts reads it
+ *   with care, and has words for what is wrong
+ */
+export type ReadPlainRow = (bytes: Buffer, from: number, line: number, batch: EventBatch) => number;
+
+/** What a column holds; numbers come first, by their place in `numbers`. */
+const Kind = {
+  origAddr: 0,
+  size: 1,
+  allocSize: 2,
+  allocAlignMask: 3,
+  cpu: 4,
+  tlbAddr: 5,
+  dev: 6,
+  op: 7,
+  dir: 8,
+  ignored: 9,
+  /** Nearly always empty, and not read here otherwise. */
+  flags: 10,
+} as const;
+
+const KINDS: Readonly<Record<string, number>> = {
+  orig_addr: Kind.origAddr,
+  size: Kind.size,
+  alloc_size: Kind.allocSize,
+  alloc_align_mask: Kind.allocAlignMask,
+  cpu: Kind.cpu,
+  tlb_addr: Kind.tlbAddr,
+  dev: Kind.dev,
+  op: Kind.op,
+  dir: Kind.dir,
+  flags: Kind.flags,
+};
+
+/** Values of empty and missing number columns. */
+const DEFAULTS = [Number.NaN, Number.NaN, Number.NaN, 0, 0, Number.NaN];
+
+/** Values from here on are not what the column can hold. */
+const LIMITS = [ADDRESS_LIMIT, ADDRESS_LIMIT, ADDRESS_LIMIT, 2 ** 32, 2 ** 20, ADDRESS_LIMIT];
+
+const COMMA = 0x2c;
+const CARRIAGE_RETURN = 0x0d;
+const FULL = Buffer.from('full');
+
+/** A device name longer than this is left to the careful reader. */
+const PLAIN_NAME_BYTES = 64;
+
+/** The operations and directions by their length, which tells them apart but for unmap and alloc. */
+const OP_OF_LENGTH = byLength(OPS);
+const DIR_OF_LENGTH = byLength(DIRS);
+
+function byLength(words: readonly Buffer[]): Int8Array {
+  const numbers = new Int8Array(PLAIN_NAME_BYTES).fill(-1);
+  words.forEach((word, number) => {
+    numbers[word.length] = number;
+  });
+  return numbers;
+}
+
+/** Where the field from `at` on ends: before the first byte that is no plain text. Stops at newlines. */
+function endOfField(bytes: Buffer, at: number): number {
+  let end = at;
+  while (bytes[end] > COMMA) end++;
+  return end;
+}
+
+function opNumber(bytes: Buffer, from: number, to: number): number {
+  const length = to - from;
+  if (length >= PLAIN_NAME_BYTES) return -1;
+  let op = OP_OF_LENGTH[length];
+  if (length === OPS[Op.unmap].length && bytes[from] === OPS[Op.unmap][0]) op = Op.unmap;
+  return op >= 0 && startsWithAt(bytes, from, OPS[op]) ? op : -1;
+}
+
+function dirNumber(bytes: Buffer, from: number, to: number): number {
+  const length = to - from;
+  if (length >= PLAIN_NAME_BYTES) return -1;
+  const dir = DIR_OF_LENGTH[length];
+  return dir >= 0 && startsWithAt(bytes, from, DIRS[dir]) ? dir : -1;
+}
+
+/** A reader of rows with these columns. */
+export function plainRowReader(columns: readonly string[], names: DeviceNames): ReadPlainRow {
+  const kinds = Uint8Array.from(columns, (name) =>
+    Object.hasOwn(KINDS, name) ? KINDS[name] : Kind.ignored,
+  );
+  const numbers = Float64Array.from(DEFAULTS);
+
+  /** Whether the row has what an event of its kind needs; one that grows a pool is not plain. */
+  function isComplete(op: number, recorded: number): boolean {
+    if (op === Op.map) return numbers[Kind.origAddr] >= 0 && numbers[Kind.size] > 0;
+    if (op === Op.alloc) return numbers[Kind.size] > 0;
+    return op !== Op.grow && recorded === Recorded.address;
+  }
+
+  // The hot loop of the format: a cursor in a local variable, one pass over the bytes, no string,
+  // object or closure for a field (bench/README.md).
+  return (bytes, from, line, batch) => {
+    let at = from;
+    let device = -1;
+    let op = -1;
+    let dir = BIDIRECTIONAL;
+    let recorded: number = Recorded.none;
+    for (let column = 0; column < kinds.length; column++) {
+      if (column > 0 && bytes[at++] !== COMMA) return -1;
+      const kind = kinds[column];
+      const start = at;
+      if (kind <= Kind.tlbAddr) {
+        numbers[kind] = DEFAULTS[kind];
+        if (bytes[at] <= COMMA) continue;
+        if (kind === Kind.tlbAddr) {
+          recorded = Recorded.address;
+          if (startsWithAt(bytes, at, FULL)) {
+            recorded = Recorded.full;
+            at += FULL.length;
+            continue;
+          }
+        }
+        at = readNumber(bytes, at, numbers, kind);
+        if (at < 0 || numbers[kind] >= LIMITS[kind]) return -1;
+        continue;
+      }
+      at = endOfField(bytes, at);
+      if (kind === Kind.dev) {
+        if (at === start || at - start > PLAIN_NAME_BYTES) return -1;
+        device = deviceNumber(names, bytes, start, at);
+      } else if (kind === Kind.op) {
+        op = opNumber(bytes, start, at);
+        if (op < 0) return -1;
+      } else if (kind === Kind.dir) {
+        if (at > start) dir = dirNumber(bytes, start, at);
+        if (dir < 0) return -1;
+      } else if (kind === Kind.flags && at > start) {
+        return -1;
+      }
+    }
+    if (bytes[at] === CARRIAGE_RETURN) at++;
+    if (bytes[at] !== NEWLINE || !isComplete(op, recorded)) return -1;
+    const n = batch.length++;
+    batch.line[n] = line;
+    batch.cpu[n] = numbers[Kind.cpu];
+    batch.device[n] = device;
+    batch.op[n] = op;
+    batch.origAddr[n] = numbers[Kind.origAddr];
+    batch.size[n] = numbers[Kind.size];
+    batch.allocSize[n] = numbers[Kind.allocSize];
+    batch.allocAlignMask[n] = numbers[Kind.allocAlignMask];
+    batch.dir[n] = dir;
+    batch.recorded[n] = recorded;
+    batch.tlbAddr[n] = numbers[Kind.tlbAddr];
+    batch.flag[n] = Flag.none;
+    batch.flagValue[n] = Number.NaN;
+    batch.slack[n] = line;
+    batch.look[n] = Look.whole;
+    return at + 1;
+  };
+}
