@@ -12,9 +12,11 @@ import { ADDRESS_LIMIT, hex, MAX_NSLABS, parseDecimal, parseHex } from '../event
 import { logProblem } from '../events/trace.js';
 import { IO_TLB_SIZE } from '../kernel/constants.js';
 import { createMaskInference } from './devDbgMasks.js';
+import { type Fields, hitInLine, nextHit, ORIG_ADDR, readPlainFields } from './devDbgPlainLine.js';
 import { createPoolInference } from './devDbgPools.js';
 import type { LineParser, ParseContext, TraceFormat } from './format.js';
 import { countLines, endOfText, NEWLINE, startsWithAt, textOf } from './lines.js';
+import { viewOf } from './literals.js';
 
 /*
  * The debug print posted with "swiotlb: Fix allocation alignment requirement when searching slots"
@@ -22,7 +24,6 @@ import { countLines, endOfText, NEWLINE, startsWithAt, textOf } from './lines.js
  *
  * virtio-pci 0000:00:07.0: orig_addr 0x0 alloc_size 0x2000, iotlb_align_mask 0x800 stride 0x2: got slot 1645-1649/7168 (0x98326800)
  */
-const ORIG_ADDR = Buffer.from('orig_addr 0x');
 const ALLOC_SIZE = Buffer.from(' alloc_size 0x');
 const ALIGN_MASK = Buffer.from(' iotlb_align_mask 0x');
 const STRIDE = Buffer.from(' stride 0x');
@@ -36,17 +37,6 @@ const DASH = 0x2d;
 const SLASH = 0x2f;
 const COLON = 0x3a;
 const CLOSE = 0x29;
-
-/** The fields of one line; the same object for every line. */
-interface Fields {
-  origAddr: number;
-  allocSize: number;
-  alignMask: number;
-  firstSlot: number;
-  endSlot: number;
-  nslabs: number;
-  tlbAddr: number;
-}
 
 export const devDbg: TraceFormat = {
   name: 'dev-dbg',
@@ -77,38 +67,25 @@ function open(context: ParseContext): LineParser {
   };
   let line = context.linesBefore;
 
-  function parseLine(
+  /**
+   * A line whose fields were read by either reader.
+   * @returns what is wrong with it, or undefined
+   */
+  function addEvent(
     bytes: Buffer,
     from: number,
     at: number,
-    end: number,
     batch: EventBatch,
-  ): void {
-    const problem = (message: string): void =>
-      logProblem(info.problems, line, message, textOf(bytes, from, end));
-    const missing = readFields(bytes, at, end, fields);
-    if (missing !== undefined) {
-      // Without an alloc_size behind it, "orig_addr 0x" may be anybody's words.
-      if (missing === 'alloc_size') info.otherLines++;
-      else problem(`the line breaks off or differs at ${missing}`);
-      return;
-    }
+  ): string | undefined {
     const nameFrom = deviceNameStart(bytes, from, at);
     if (nameFrom < 0 || at - 2 - nameFrom > MAX_NAME_BYTES) {
-      problem('there is no device name in front of orig_addr');
-      return;
+      return 'there is no device name in front of orig_addr';
     }
     const impossible = impossibleField(fields);
-    if (impossible !== undefined) {
-      problem(impossible);
-      return;
-    }
+    if (impossible !== undefined) return impossible;
     const device = deviceNumber(names, bytes, nameFrom, at - 2);
     const disagreement = pools.place(device, line, fields);
-    if (disagreement !== undefined) {
-      problem(disagreement);
-      return;
-    }
+    if (disagreement !== undefined) return disagreement;
     const n = batch.length++;
     batch.line[n] = line;
     batch.cpu[n] = 0;
@@ -126,22 +103,58 @@ function open(context: ParseContext): LineParser {
     batch.slack[n] = line;
     batch.look[n] = Look.whole;
     masks.note(n, fields.alignMask);
+    return undefined;
+  }
+
+  function parseLine(
+    bytes: Buffer,
+    from: number,
+    at: number,
+    end: number,
+    batch: EventBatch,
+  ): void {
+    const missing = readFields(bytes, at, end, fields);
+    // Without an alloc_size behind it, "orig_addr 0x" may be anybody's words.
+    if (missing === 'alloc_size') {
+      info.otherLines++;
+      return;
+    }
+    const message =
+      missing === undefined
+        ? addEvent(bytes, from, at, batch)
+        : `the line breaks off or differs at ${missing}`;
+    if (message !== undefined) {
+      logProblem(info.problems, line, message, textOf(bytes, from, end));
+    }
   }
 
   return {
     parse(bytes, from, end, batch) {
       const lines = bytes.subarray(0, end);
+      const view = viewOf(lines);
       let at = from;
+      // Our lines often come in a row: after one the next is looked at byte by byte.
+      let wasOurs = false;
       while (at < end) {
         if (isFull(batch)) return at;
-        // Jumping from hit to hit is what makes a log that is mostly not ours cheap.
-        const hit = lines.indexOf(ORIG_ADDR, at);
-        const lineStart = hit < 0 ? end : lines.lastIndexOf(NEWLINE, hit) + 1;
-        const others = countLines(lines, at, lineStart);
-        line += others;
-        info.otherLines += others;
-        if (hit < 0) return end;
+        let lineStart = at;
+        let hit = wasOurs ? hitInLine(lines, view, at) : -1;
+        if (hit < 0) {
+          // Jumping from hit to hit is what makes a log that is mostly not ours cheap.
+          hit = nextHit(lines, view, at);
+          lineStart = hit < 0 ? end : lines.lastIndexOf(NEWLINE, hit) + 1;
+          const others = countLines(lines, at, lineStart);
+          line += others;
+          info.otherLines += others;
+          if (hit < 0) return end;
+        }
         line++;
+        wasOurs = true;
+        const next = readPlainFields(lines, view, hit, fields);
+        if (next > 0 && addEvent(lines, lineStart, hit, batch) === undefined) {
+          at = next;
+          continue;
+        }
         const newline = lines.indexOf(NEWLINE, hit);
         parseLine(lines, lineStart, hit, endOfText(lines, hit, newline), batch);
         at = newline + 1;
