@@ -1,4 +1,5 @@
 import { IO_TLB_SEGSIZE, IO_TLB_SIZE } from '../kernel/constants.js';
+import { nslotsOf, offsetOf, sizeOf } from '../replay/allocations.js';
 import { Match, type Observer, type Outcome } from '../replay/outcome.js';
 import type { Session } from '../replay/session.js';
 import { eachRun } from '../swiotlb/freeRuns.js';
@@ -134,9 +135,11 @@ export function watchFragmentation(session: Session): FragmentationWatch {
   }
 
   function count(number: number, sign: 1 | -1): void {
-    const { nslots, offset, size } = session.allocations;
-    lastLosses.alignment += sign * offset[number];
-    lastLosses.rounding += sign * (nslots[number] * IO_TLB_SIZE - offset[number] - size[number]);
+    const { allocations } = session;
+    const offset = offsetOf(allocations, number);
+    const bytes = nslotsOf(allocations, number) * IO_TLB_SIZE;
+    lastLosses.alignment += sign * offset;
+    lastLosses.rounding += sign * (bytes - offset - sizeOf(allocations, number));
   }
 
   function look(pool: Pool, line: number): void {

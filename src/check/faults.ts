@@ -1,5 +1,6 @@
 import { OP_NAMES } from '../events/batch.js';
 import { hex } from '../events/numbers.js';
+import { addressOf, lineOf, nslotsOf, slotOf } from '../replay/allocations.js';
 import { Match, type Observer, type Outcome } from '../replay/outcome.js';
 import type { Session } from '../replay/session.js';
 import type { Pool } from '../swiotlb/pool.js';
@@ -45,20 +46,19 @@ export function createFaultCheck(session: Session, log: FindingLog): Observer {
   function checkRelease(outcome: Outcome): void {
     const number = outcome.allocation;
     const { released } = outcome;
-    const { pool, slot, nslots, line } = allocations;
     const isOwn =
-      released.pool === pool[number] &&
-      released.slot === slot[number] &&
-      released.nslots === nslots[number];
+      released.slot === slotOf(allocations, number) &&
+      released.nslots === nslotsOf(allocations, number) &&
+      released.pool === allocations.pool[number];
     if (isOwn) return;
     const verb = OP_NAMES[outcome.op];
     const gave = released.nslots === 0 ? 'nothing' : slotWords(released.slot, released.nslots);
     addFinding(log, 'wrong-free', () => ({
       line: outcome.line,
       device: outcome.device.name,
-      message: `${verb} of ${hex(allocations.address[number])} gives back ${gave}, not the buffer's slots`,
-      address: allocations.address[number],
-      related: [{ line: line[number], message: allocationWords(session, number) }],
+      message: `${verb} of ${hex(addressOf(allocations, number))} gives back ${gave}, not the buffer's slots`,
+      address: addressOf(allocations, number),
+      related: [{ line: lineOf(allocations, number), message: allocationWords(session, number) }],
     }));
   }
 

@@ -1,6 +1,15 @@
 import { DIR_NAMES, OP_NAMES, Op } from '../events/batch.js';
 import { hex } from '../events/numbers.js';
-import { eachLive } from '../replay/allocations.js';
+import {
+  addressOf,
+  deviceOf,
+  dirOf,
+  eachLive,
+  lineOf,
+  nslotsOf,
+  opOf,
+  sizeOf,
+} from '../replay/allocations.js';
 import { Match, type Observer, type Outcome } from '../replay/outcome.js';
 import type { Session } from '../replay/session.js';
 import { addFinding, type FindingLog, type Related } from './finding.js';
@@ -26,14 +35,14 @@ export function createLifetimeCheck(session: Session, log: FindingLog): Observer
   }
 
   function mappedAt(number: number): Related {
-    const verb = allocations.op[number] === Op.alloc ? 'allocated' : 'mapped';
-    return { line: allocations.line[number], message: `${verb} here` };
+    const verb = opOf(allocations, number) === Op.alloc ? 'allocated' : 'mapped';
+    return { line: lineOf(allocations, number), message: `${verb} here` };
   }
 
   function checkCaller(outcome: Outcome): void {
     const number = outcome.allocation;
-    const size = allocations.size[number];
-    const dir = allocations.dir[number];
+    const size = sizeOf(allocations, number);
+    const dir = dirOf(allocations, number);
     if (outcome.size !== size && !Number.isNaN(outcome.size)) {
       add(
         'size-mismatch',
@@ -69,21 +78,21 @@ export function createLifetimeCheck(session: Session, log: FindingLog): Observer
     atEnd() {
       const byDevice = new Map<string, { count: number; slots: number; oldest: number }>();
       eachLive(allocations, (number) => {
-        const name = session.device(allocations.device[number]).name;
+        const name = session.device(deviceOf(allocations, number)).name;
         const left = byDevice.get(name) ?? { count: 0, slots: 0, oldest: number };
         left.count++;
-        left.slots += allocations.nslots[number];
-        if (allocations.line[number] < allocations.line[left.oldest]) left.oldest = number;
+        left.slots += nslotsOf(allocations, number);
+        if (lineOf(allocations, number) < lineOf(allocations, left.oldest)) left.oldest = number;
         byDevice.set(name, left);
       });
       for (const [device, { count, slots, oldest }] of byDevice) {
         addFinding(log, 'leak', () => ({
-          line: allocations.line[oldest],
+          line: lineOf(allocations, oldest),
           device,
           message:
             `${count === 1 ? '1 allocation' : `${count} allocations`} (${slots === 1 ? '1 slot' : `${slots} slots`}) still live when` +
             ' the trace ends; the oldest is of this line',
-          address: allocations.address[oldest],
+          address: addressOf(allocations, oldest),
           related: [],
         }));
       }

@@ -13,12 +13,16 @@ import {
 import {
   type Allocations,
   addAllocation,
+  addressOf,
   createAllocations,
+  describeAllocation,
   endAllocation,
   findAllocation,
   findAround,
   findReleased,
   isLive,
+  recordedAddrOf,
+  sizeOf,
 } from './allocations.js';
 import { createDeviceTable, type SessionDevice, type SessionOptions } from './devices.js';
 import { isReproduced, Match, type Observer, type Outcome } from './outcome.js';
@@ -165,16 +169,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
 
   function rememberAllocation(knownAs: number, refused: boolean): void {
     const number = addAllocation(allocations, knownAs, refused);
-    allocations.line[number] = outcome.line;
-    allocations.op[number] = outcome.op;
-    allocations.device[number] = outcome.deviceNumber;
-    allocations.address[number] = answer.address;
-    allocations.size[number] = outcome.size;
-    allocations.offset[number] = answer.plan.offset;
-    allocations.pool[number] = answer.pool;
-    allocations.slot[number] = answer.slot;
-    allocations.nslots[number] = answer.plan.nslots;
-    allocations.dir[number] = outcome.dir;
+    describeAllocation(allocations, number, outcome);
     if (!refused) outcome.allocation = number;
   }
 
@@ -200,7 +195,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
   function believedSize(): number | undefined {
     if (!release.believesUnmapSize) return undefined;
     if (!Number.isNaN(outcome.allocSize)) return outcome.allocSize;
-    return outcome.allocation < 0 ? undefined : allocations.size[outcome.allocation];
+    return outcome.allocation < 0 ? undefined : sizeOf(allocations, outcome.allocation);
   }
 
   function replayRelease(): void {
@@ -213,7 +208,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     outcome.allocation = number;
     if (number >= 0) {
       outcome.match = isLive(allocations, number) ? Match.live : Match.refused;
-      if (outcome.match === Match.live) releaseAt(allocations.address[number]);
+      if (outcome.match === Match.live) releaseAt(addressOf(allocations, number));
     } else {
       releaseUnmatched(address);
     }
@@ -232,7 +227,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     outcome.allocation = released;
     const around = released >= 0 ? released : findAround(allocations, address);
     if (around < 0) return;
-    const moved = allocations.address[around] - allocations.recordedAddr[around];
+    const moved = addressOf(allocations, around) - recordedAddrOf(allocations, around);
     if (Number.isFinite(moved)) releaseAt(address + moved);
   }
 

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Op } from '../../src/events/batch.js';
 import {
   type Allocations,
   addAllocation,
   createAllocations,
+  describeAllocation,
   eachLive,
   endAllocation,
   findAllocation,
@@ -11,14 +13,17 @@ import {
   findReleased,
   isLive,
 } from '../../src/replay/allocations.js';
+import { emptyAnswer } from '../../src/swiotlb/allocator.js';
 
 const BASE = 0x80000000;
 
 /** Adds an allocation of `nslots` slots that begins `offset` bytes before its address. */
 function add(table: Allocations, address: number, nslots = 1, offset = 0): number {
   const number = addAllocation(table, address, false);
-  table.nslots[number] = nslots;
-  table.offset[number] = offset;
+  const answer = emptyAnswer();
+  Object.assign(answer.plan, { nslots, offset });
+  const request = { line: 1, op: Op.map, deviceNumber: 0, size: nslots * 2048, dir: 0 };
+  describeAllocation(table, number, { ...request, answer });
   return number;
 }
 
@@ -27,6 +32,8 @@ function liveNumbers(table: Allocations): number[] {
   eachLive(table, (number) => numbers.push(number));
   return numbers.sort((a, b) => a - b);
 }
+
+const slotOf = (address: number): number => Math.floor(address / 2048);
 
 describe('the table of allocations', () => {
   it('finds an allocation by exactly the address that the trace knows', () => {
@@ -102,6 +109,19 @@ describe('the table of allocations', () => {
     expect(table.live).toBe(0);
   });
 
+  it('takes a refused one to be gone when the trace has its slot again', () => {
+    const table = createAllocations();
+    const served = add(table, BASE);
+    const older = addAllocation(table, BASE + 0x10, true);
+    const newer = addAllocation(table, BASE + 0x20, true);
+    expect(findAllocation(table, BASE + 0x10)).toBe(-1);
+    expect(findAllocation(table, BASE + 0x20)).toBe(newer);
+    for (let n = 0; n < 1000; n++) addAllocation(table, BASE + n, true);
+    expect(newer).toBe(older);
+    expect(table.length).toBe(2);
+    expect(findAllocation(table, BASE)).toBe(served);
+  });
+
   it('uses few numbers for thousands of maps and unmaps', () => {
     const table = createAllocations();
     for (let n = 0; n < 50_000; n++) {
@@ -152,6 +172,10 @@ describe('the table of allocations', () => {
           const at = pending.findLastIndex((entry) => entry.address === address);
           expect(findAllocation(table, address)).toBe(at < 0 ? -1 : pending[at].number);
           if (!ends) {
+            const newest = pending.findLastIndex(
+              (entry) => slotOf(entry.address) === slotOf(address),
+            );
+            if (refused && pending[newest]?.refused) pending.splice(newest, 1);
             pending.push({ address, number: addAllocation(table, address, refused), refused });
           } else if (at >= 0) {
             endAllocation(table, pending[at].number);
