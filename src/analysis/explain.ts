@@ -194,8 +194,11 @@ export function watchExplanation(session: Session, line: number): ExplainWatch {
   }
 
   function causeOf(outcome: Outcome): Explanation['cause'] {
-    if (outcome.answer.refusal !== 'endless') return causeOfFailure(release, outcome);
-    return { cause: 'endless-search', reason: 'the search does not come back to where it began' };
+    if (outcome.answer.refusal === 'endless') {
+      return { cause: 'endless-search', reason: 'the search does not come back to where it began' };
+    }
+    const { cause, reason } = causeOfFailure(release, outcome);
+    return { cause, reason: reason() };
   }
 
   return watch;

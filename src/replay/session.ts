@@ -62,11 +62,13 @@ export interface Session {
   observers: Observer[];
   /** A device that has had events, by its number in the trace. */
   device(number: number): Device;
-  /** Replays a batch of events. Declarations of the trace may have grown since the last. */
-  run(batch: EventBatch): void;
+  /** Replays a batch of events, or a part of it. Declarations of the trace may have grown since the last. */
+  run(batch: EventBatch, from?: number, to?: number): void;
   /** To be called once, after the last event. */
   finish(): void;
 }
+
+type Watcher = (outcome: Outcome) => void;
 
 /**
  * A session whose pools are empty.
@@ -76,7 +78,10 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
   const { release, pageSize } = options;
   const allocations = createAllocations();
   const observers: Observer[] = [];
-  let forewarned: Observer[] = [];
+  // The observers' functions by event: looked up once a batch, not once an event.
+  let beforeRequest: Watcher[] = [];
+  let onRequest: Watcher[] = [];
+  let onRelease: Watcher[] = [];
   const assumptions: Assumption[] = [];
   const devices = createDeviceTable(info, options, assumptions);
   const transients = createTransientBases();
@@ -145,7 +150,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     request.cpu = outcome.cpu;
     const hasAddress = outcome.recorded === Recorded.address;
     if (hasAddress && !startIndex.done) inferStartIndex(startIndex);
-    for (const observer of forewarned) observer.beforeRequest?.(outcome);
+    for (let i = 0; i < beforeRequest.length; i++) beforeRequest[i](outcome);
     if (outcome.op === Op.map) mapSingle(release, pageSize, device, request, answer);
     else allocPages(release, pageSize, device, request, answer);
     outcome.allocAlignMask = request.allocAlignMask;
@@ -163,7 +168,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     if (!refused || hasAddress) {
       rememberAllocation(hasAddress ? outcome.recordedAddr : answer.address, refused);
     }
-    for (const observer of observers) observer.onRequest?.(outcome);
+    for (let i = 0; i < onRequest.length; i++) onRequest[i](outcome);
     if (!refused && outcome.recorded >= Recorded.full) releaseUnrecorded();
   }
 
@@ -182,7 +187,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     // Not as a driver would give it back, by its page, which may not be where it begins.
     unmapSingle(outcome.device, answer.address, believedSize(), outcome.released);
     outcome.match = Match.live;
-    for (const observer of observers) observer.onRelease?.(outcome);
+    for (let i = 0; i < onRelease.length; i++) onRelease[i](outcome);
     endAllocation(allocations, outcome.allocation);
   }
 
@@ -212,7 +217,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     } else {
       releaseUnmatched(address);
     }
-    for (const observer of observers) observer.onRelease?.(outcome);
+    for (let i = 0; i < onRelease.length; i++) onRelease[i](outcome);
     if (number >= 0) endAllocation(allocations, number);
   }
 
@@ -240,9 +245,11 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     transients,
     observers,
     device: (number) => devices.list[number].device,
-    run(batch) {
-      forewarned = observers.filter(({ beforeRequest }) => beforeRequest !== undefined);
-      for (let n = 0; n < batch.length; n++) {
+    run(batch, from = 0, to = batch.length) {
+      beforeRequest = observers.flatMap((observer) => observer.beforeRequest ?? []);
+      onRequest = observers.flatMap((observer) => observer.onRequest ?? []);
+      onRelease = observers.flatMap((observer) => observer.onRelease ?? []);
+      for (let n = from; n < to; n++) {
         if (batch.op[n] === Op.grow) {
           replayGrow(batch, n);
           continue;
