@@ -96,7 +96,8 @@ export function createOwnershipCheck(session: Session, log: FindingLog): Observe
     const { newest, shared } = claims(poolOf(session, number));
     const { from, to } = extentOf(session, number);
     for (let slot = from; slot < to; slot++) {
-      const others = shared.size > 0 ? shared.get(slot)?.filter((other) => other !== number) : [];
+      const others =
+        shared.size > 0 ? shared.get(slot)?.filter((other) => other !== number) : undefined;
       if (others === undefined || others.length === 0) {
         if (newest[slot] === number + 1) newest[slot] = 0;
         continue;

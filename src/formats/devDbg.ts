@@ -131,7 +131,7 @@ function open(context: ParseContext): LineParser {
   return {
     parse(bytes, from, end, batch) {
       const lines = bytes.subarray(0, end);
-      const view = viewOf(lines);
+      const view = viewOf(bytes);
       let at = from;
       // Our lines often come in a row: after one the next is looked at byte by byte.
       let wasOurs = false;
@@ -141,7 +141,7 @@ function open(context: ParseContext): LineParser {
         let hit = wasOurs ? hitInLine(lines, view, at) : -1;
         if (hit < 0) {
           // Jumping from hit to hit is what makes a log that is mostly not ours cheap.
-          hit = nextHit(lines, view, at);
+          hit = nextHit(lines, at);
           lineStart = hit < 0 ? end : lines.lastIndexOf(NEWLINE, hit) + 1;
           const others = countLines(lines, at, lineStart);
           line += others;

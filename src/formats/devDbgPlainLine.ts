@@ -1,6 +1,6 @@
 import { readDecimal, readHex } from '../events/numbers.js';
 import { NEWLINE } from './lines.js';
-import { isAt, literal } from './literals.js';
+import { isTwo, words } from './literals.js';
 
 /** The fields of one line; the same object for every line. */
 export interface Fields {
@@ -20,12 +20,16 @@ export const ORIG_ADDR = Buffer.from('orig_addr 0x');
 const RARE_FROM = 4;
 const RARE_PART = ORIG_ADDR.subarray(RARE_FROM, -1);
 
-const ORIG = literal('orig_addr 0x');
-const ALLOC_SIZE = literal(' alloc_size 0x');
-const ALIGN_MASK = literal(', iotlb_align_mask 0x');
-const STRIDE = literal(' stride 0x');
-const GOT_SLOT = literal(': got slot ');
-const ADDRESS = literal(' (0x');
+/** The literals of a line in words; where a length is no multiple of 4 the last one overlaps. */
+const [ORIG, ADDR, NUMBER] = words('orig_addr 0x');
+const [ALLOC_1, ALLOC_2, ALLOC_3, ALLOC_4] = words(' alloc_size 0x');
+const [ALIGN_1, ALIGN_2, ALIGN_3, ALIGN_4, ALIGN_5, ALIGN_6] = words(', iotlb_align_mask 0x');
+const [STRIDE_1, STRIDE_2, STRIDE_3] = words(' stride 0x');
+const [GOT_1, GOT_2, GOT_3] = words(': got slot ');
+const [ADDRESS] = words(' (0x');
+
+/** No line that is read here is longer, from `orig_addr` on. */
+const LONGEST = 256;
 
 const LOWER_O = 0x6f;
 const CARRIAGE_RETURN = 0x0d;
@@ -36,21 +40,28 @@ const CLOSE = 0x29;
 /** The number that was read last. */
 const read = new Float64Array(1);
 
+function isHit(view: DataView, at: number): boolean {
+  return isTwo(view, at, ORIG, ADDR) && view.getInt32(at + 8, true) === NUMBER;
+}
+
 /** The first `orig_addr 0x` from `at` on, wherever it is; -1 for none. */
-export function nextHit(lines: Buffer, view: DataView, at: number): number {
+export function nextHit(lines: Buffer, at: number): number {
   let rare = lines.indexOf(RARE_PART, at);
   while (rare >= 0) {
     const hit = rare - RARE_FROM;
-    if (hit >= at && isAt(view, hit, ORIG)) return hit;
+    if (hit >= at && lines.compare(ORIG_ADDR, 0, ORIG_ADDR.length, hit, hit + 12) === 0) return hit;
     rare = lines.indexOf(RARE_PART, rare + 1);
   }
   return -1;
 }
 
-/** The first `orig_addr 0x` in the line from `lineStart` on; -1 for none. */
+/** The first `orig_addr 0x` in the line from `lineStart` on; -1 for none, or near the end of the view. */
 export function hitInLine(lines: Buffer, view: DataView, lineStart: number): number {
-  for (let at = lineStart; lines[at] !== NEWLINE; at++) {
-    if (lines[at] === LOWER_O && isAt(view, at, ORIG)) return at;
+  const last = view.byteLength - LONGEST;
+  for (let at = lineStart; at < last; at++) {
+    const byte = lines[at];
+    if (byte === NEWLINE) return -1;
+    if (byte === LOWER_O && isHit(view, at)) return at;
   }
   return -1;
 }
@@ -66,27 +77,37 @@ export function readPlainFields(
   hit: number,
   fields: Fields,
 ): number {
-  let at = readHex(lines, hit + ORIG.length, read, 0);
-  if (!isAt(view, at, ALLOC_SIZE)) return -1;
+  if (hit + LONGEST > view.byteLength) return -1;
+  let at = readHex(lines, hit + 12, read, 0);
+  if (at < 0 || !isTwo(view, at, ALLOC_1, ALLOC_2)) return -1;
+  if (view.getInt32(at + 8, true) !== ALLOC_3 || view.getInt32(at + 10, true) !== ALLOC_4)
+    return -1;
   fields.origAddr = read[0];
-  at = readHex(lines, at + ALLOC_SIZE.length, read, 0);
-  if (!isAt(view, at, ALIGN_MASK)) return -1;
+  at = readHex(lines, at + 14, read, 0);
+  if (at < 0 || !isTwo(view, at, ALIGN_1, ALIGN_2) || !isTwo(view, at + 8, ALIGN_3, ALIGN_4)) {
+    return -1;
+  }
+  if (view.getInt32(at + 16, true) !== ALIGN_5 || view.getInt32(at + 17, true) !== ALIGN_6) {
+    return -1;
+  }
   fields.allocSize = read[0];
-  at = readHex(lines, at + ALIGN_MASK.length, read, 0);
-  if (!isAt(view, at, STRIDE)) return -1;
+  at = readHex(lines, at + 21, read, 0);
+  if (at < 0 || !isTwo(view, at, STRIDE_1, STRIDE_2)) return -1;
+  if (view.getInt32(at + 6, true) !== STRIDE_3) return -1;
   fields.alignMask = read[0];
-  at = readHex(lines, at + STRIDE.length, read, 0);
-  if (!isAt(view, at, GOT_SLOT)) return -1;
-  at = readDecimal(lines, at + GOT_SLOT.length, read, 0);
+  at = readHex(lines, at + 10, read, 0);
+  if (at < 0 || !isTwo(view, at, GOT_1, GOT_2)) return -1;
+  if (view.getInt32(at + 7, true) !== GOT_3) return -1;
+  at = readDecimal(lines, at + 11, read, 0);
   if (lines[at] !== DASH) return -1;
   fields.firstSlot = read[0];
   at = readDecimal(lines, at + 1, read, 0);
   if (lines[at] !== SLASH) return -1;
   fields.endSlot = read[0];
   at = readDecimal(lines, at + 1, read, 0);
-  if (!isAt(view, at, ADDRESS)) return -1;
+  if (at < 0 || view.getInt32(at, true) !== ADDRESS) return -1;
   fields.nslabs = read[0];
-  at = readHex(lines, at + ADDRESS.length, read, 0);
+  at = readHex(lines, at + 4, read, 0);
   if (lines[at++] !== CLOSE) return -1;
   fields.tlbAddr = read[0];
   if (lines[at] === CARRIAGE_RETURN) at++;
