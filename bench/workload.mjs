@@ -1,7 +1,12 @@
 // Seeded traces of any size, whose results are the model's own; see README.md.
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { findRelease } from '../dist/kernel/select.js';
-import { createAllocator, createDevice, emptyAnswer, emptyReleased } from '../dist/swiotlb/allocator.js';
+import {
+  createAllocator,
+  createDevice,
+  emptyAnswer,
+  emptyReleased,
+} from '../dist/swiotlb/allocator.js';
 import { mapSingle, unmapSingle } from '../dist/swiotlb/calls.js';
 import { createPool } from '../dist/swiotlb/pool.js';
 import { SEARCHERS } from '../dist/swiotlb/searchers.js';
@@ -55,7 +60,8 @@ function work({ nslabs, areas, full }, random, call) {
   function map() {
     const number = random(devices.length);
     const size = randomSize(random);
-    const origAddr = 0x1_0000_0000 + random(0x10_0000) * 4096 + (size < 4096 ? random(1024) * 2 : 0);
+    const origAddr =
+      0x1_0000_0000 + random(0x10_0000) * 4096 + (size < 4096 ? random(1024) * 2 : 0);
     const cpu = random(4);
     const request = {
       origAddr,

@@ -136,7 +136,7 @@ function withoutBoundary({ low }: AddressWindow): AddressWindow {
 function notEnoughFree({ allocator }: Device, { nslots }: SearchPlan): FailureCause | undefined {
   const { pool, pools } = allocator;
   const free = freeSlots(pools);
-  const total = pools.reduce((sum, { nslabs }) => sum + nslabs, 0);
+  const total = allSlots(pools);
   if (free < nslots) {
     return {
       cause: 'exhausted',
@@ -160,8 +160,17 @@ function notEnoughFree({ allocator }: Device, { nslots }: SearchPlan): FailureCa
   };
 }
 
+/** A full pool has a failure per event: no callbacks. */
 function freeSlots(pools: readonly Pool[]): number {
-  return pools.reduce((sum, pool) => sum + freeRunsOf(pool).slots, 0);
+  let sum = 0;
+  for (let i = 0; i < pools.length; i++) sum += freeRunsOf(pools[i]).slots;
+  return sum;
+}
+
+function allSlots(pools: readonly Pool[]): number {
+  let sum = 0;
+  for (let i = 0; i < pools.length; i++) sum += pools[i].nslabs;
+  return sum;
 }
 
 /** Free slots of the emptiest area, as the pool counts them. */
