@@ -16,6 +16,7 @@ import { createDirectiveReader, isDirective } from './csvDirectives.js';
 import { plainRowReader, type ReadPlainRow } from './csvPlainRow.js';
 import type { LineParser, ParseContext, TraceFormat } from './format.js';
 import { endOfText, isBlank, NEWLINE, startsWithAt, textOf } from './lines.js';
+import { viewOf } from './literals.js';
 
 const HASH = 0x23;
 const COMMA = 0x2c;
@@ -164,11 +165,12 @@ function open(context: ParseContext): LineParser {
 
   return {
     parse(bytes, from, end, batch) {
+      const view = viewOf(bytes);
       let at = from;
       while (at < end) {
         if (isFull(batch)) return at;
         line++;
-        const next = readRow(bytes, at, line, batch);
+        const next = readRow(bytes, view, at, line, batch);
         if (next > 0) {
           at = next;
           continue;

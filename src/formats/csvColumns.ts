@@ -38,9 +38,8 @@ const FLAGS = new Map<string, number>([
   ['transient_failed', Flag.transientFailed],
   ['areas', Flag.areas],
 ]);
-/** The canonical names of operations and directions in bytes, by number. */
-export const OPS = OP_NAMES.map((name) => Buffer.from(name));
-export const DIRS = DIR_NAMES.map((name) => Buffer.from(name));
+const OPS = OP_NAMES.map((name) => Buffer.from(name));
+const DIRS = DIR_NAMES.map((name) => Buffer.from(name));
 
 /** Blank-separated flags of CONFIG_SWIOTLB_DYNAMIC; an event has one of them at most. */
 const readFlags: ReadColumn = (bytes, from, to, row) => {

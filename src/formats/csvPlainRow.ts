@@ -1,15 +1,32 @@
-import { BIDIRECTIONAL, type EventBatch, Flag, Look, Op, Recorded } from '../events/batch.js';
-import { type DeviceNames, deviceNumber } from '../events/names.js';
+import {
+  BIDIRECTIONAL,
+  DIR_NAMES,
+  type EventBatch,
+  Flag,
+  Look,
+  OP_NAMES,
+  Op,
+  Recorded,
+} from '../events/batch.js';
+import { type DeviceNames, MAX_NAME_BYTES } from '../events/names.js';
 import { ADDRESS_LIMIT, readNumber } from '../events/numbers.js';
-import { DIRS, OPS } from './csvColumns.js';
+import { createRecentNames, recentDeviceNumber } from '../events/recentNames.js';
 import { NEWLINE, startsWithAt } from './lines.js';
+import { isField, words } from './literals.js';
 
 /**
  * Reads the row from `from` on straight into a batch.
+ * @param view of the same bytes
  * @returns where the next row begins, or -1 for a row with anything unusual in it: csv.ts reads it
  *   with care, and has words for what is wrong
  */
-export type ReadPlainRow = (bytes: Buffer, from: number, line: number, batch: EventBatch) => number;
+export type ReadPlainRow = (
+  bytes: Buffer,
+  view: DataView,
+  from: number,
+  line: number,
+  batch: EventBatch,
+) => number;
 
 /** What a column holds; numbers come first, by their place in `numbers`. */
 const Kind = {
@@ -48,19 +65,22 @@ const LIMITS = [ADDRESS_LIMIT, ADDRESS_LIMIT, ADDRESS_LIMIT, 2 ** 32, 2 ** 20, A
 
 const COMMA = 0x2c;
 const CARRIAGE_RETURN = 0x0d;
+const LOWER_F = 0x66;
+const LOWER_U = 0x75;
 const FULL = Buffer.from('full');
 
-/** A device name longer than this is left to the careful reader. */
-const PLAIN_NAME_BYTES = 64;
-
 /** The operations and directions by their length, which tells them apart but for unmap and alloc. */
-const OP_OF_LENGTH = byLength(OPS);
-const DIR_OF_LENGTH = byLength(DIRS);
+const OP_OF_LENGTH = byLength(OP_NAMES);
+const DIR_OF_LENGTH = byLength(DIR_NAMES);
+const OP_WORDS = OP_NAMES.map((name) => (name.length < 4 ? [] : words(name)));
+const DIR_WORDS = DIR_NAMES.map((name) => words(name));
+const MAP_COMMA = words('map,')[0];
+const UNMAP = 'unmap';
 
-function byLength(words: readonly Buffer[]): Int8Array {
-  const numbers = new Int8Array(PLAIN_NAME_BYTES).fill(-1);
-  words.forEach((word, number) => {
-    numbers[word.length] = number;
+function byLength(names: readonly string[]): Int8Array {
+  const numbers = new Int8Array(32).fill(-1);
+  names.forEach((name, number) => {
+    numbers[name.length] = number;
   });
   return numbers;
 }
@@ -72,19 +92,19 @@ function endOfField(bytes: Buffer, at: number): number {
   return end;
 }
 
-function opNumber(bytes: Buffer, from: number, to: number): number {
+/** The operation that a field spells; -1 for none, and for a map that ends its line. */
+function opNumber(bytes: Buffer, view: DataView, from: number, to: number): number {
   const length = to - from;
-  if (length >= PLAIN_NAME_BYTES) return -1;
-  let op = OP_OF_LENGTH[length];
-  if (length === OPS[Op.unmap].length && bytes[from] === OPS[Op.unmap][0]) op = Op.unmap;
-  return op >= 0 && startsWithAt(bytes, from, OPS[op]) ? op : -1;
+  if (length === 3) return view.getInt32(from, true) === MAP_COMMA ? Op.map : -1;
+  let op = length < OP_OF_LENGTH.length ? OP_OF_LENGTH[length] : -1;
+  if (length === UNMAP.length && bytes[from] === LOWER_U) op = Op.unmap;
+  return op >= 0 && isField(view, from, to, OP_WORDS[op]) ? op : -1;
 }
 
-function dirNumber(bytes: Buffer, from: number, to: number): number {
+function dirNumber(view: DataView, from: number, to: number): number {
   const length = to - from;
-  if (length >= PLAIN_NAME_BYTES) return -1;
-  const dir = DIR_OF_LENGTH[length];
-  return dir >= 0 && startsWithAt(bytes, from, DIRS[dir]) ? dir : -1;
+  const dir = length < DIR_OF_LENGTH.length ? DIR_OF_LENGTH[length] : -1;
+  return dir >= 0 && isField(view, from, to, DIR_WORDS[dir]) ? dir : -1;
 }
 
 /** A reader of rows with these columns. */
@@ -93,6 +113,7 @@ export function plainRowReader(columns: readonly string[], names: DeviceNames): 
     Object.hasOwn(KINDS, name) ? KINDS[name] : Kind.ignored,
   );
   const numbers = Float64Array.from(DEFAULTS);
+  const recent = createRecentNames(names);
 
   /** Whether the row has what an event of its kind needs; one that grows a pool is not plain. */
   function isComplete(op: number, recorded: number): boolean {
@@ -103,7 +124,7 @@ export function plainRowReader(columns: readonly string[], names: DeviceNames): 
 
   // The hot loop of the format: a cursor in a local variable, one pass over the bytes, no string,
   // object or closure for a field (bench/README.md).
-  return (bytes, from, line, batch) => {
+  return (bytes, view, from, line, batch) => {
     let at = from;
     let device = -1;
     let op = -1;
@@ -118,7 +139,7 @@ export function plainRowReader(columns: readonly string[], names: DeviceNames): 
         if (bytes[at] <= COMMA) continue;
         if (kind === Kind.tlbAddr) {
           recorded = Recorded.address;
-          if (startsWithAt(bytes, at, FULL)) {
+          if (bytes[at] === LOWER_F && startsWithAt(bytes, at, FULL)) {
             recorded = Recorded.full;
             at += FULL.length;
             continue;
@@ -130,13 +151,13 @@ export function plainRowReader(columns: readonly string[], names: DeviceNames): 
       }
       at = endOfField(bytes, at);
       if (kind === Kind.dev) {
-        if (at === start || at - start > PLAIN_NAME_BYTES) return -1;
-        device = deviceNumber(names, bytes, start, at);
+        if (at === start || at - start > MAX_NAME_BYTES) return -1;
+        device = recentDeviceNumber(recent, bytes, view, start, at);
       } else if (kind === Kind.op) {
-        op = opNumber(bytes, start, at);
+        op = opNumber(bytes, view, start, at);
         if (op < 0) return -1;
       } else if (kind === Kind.dir) {
-        if (at > start) dir = dirNumber(bytes, start, at);
+        if (at > start) dir = dirNumber(view, start, at);
         if (dir < 0) return -1;
       } else if (kind === Kind.flags && at > start) {
         return -1;

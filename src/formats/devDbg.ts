@@ -7,8 +7,9 @@ import {
   Op,
   Recorded,
 } from '../events/batch.js';
-import { createDeviceNames, deviceNumber, MAX_NAME_BYTES } from '../events/names.js';
+import { createDeviceNames, MAX_NAME_BYTES } from '../events/names.js';
 import { ADDRESS_LIMIT, hex, MAX_NSLABS, parseDecimal, parseHex } from '../events/numbers.js';
+import { createRecentNames, recentDeviceNumber } from '../events/recentNames.js';
 import { logProblem } from '../events/trace.js';
 import { IO_TLB_SIZE } from '../kernel/constants.js';
 import { createMaskInference } from './devDbgMasks.js';
@@ -53,7 +54,7 @@ export const devDbg: TraceFormat = {
 
 function open(context: ParseContext): LineParser {
   const { info } = context;
-  const names = createDeviceNames(info.devices);
+  const names = createRecentNames(createDeviceNames(info.devices));
   const pools = createPoolInference(info);
   const masks = createMaskInference(info, context.pageSize);
   const fields: Fields = {
@@ -73,6 +74,7 @@ function open(context: ParseContext): LineParser {
    */
   function addEvent(
     bytes: Buffer,
+    view: DataView,
     from: number,
     at: number,
     batch: EventBatch,
@@ -83,7 +85,7 @@ function open(context: ParseContext): LineParser {
     }
     const impossible = impossibleField(fields);
     if (impossible !== undefined) return impossible;
-    const device = deviceNumber(names, bytes, nameFrom, at - 2);
+    const device = recentDeviceNumber(names, bytes, view, nameFrom, at - 2);
     const disagreement = pools.place(device, line, fields);
     if (disagreement !== undefined) return disagreement;
     const n = batch.length++;
@@ -108,6 +110,7 @@ function open(context: ParseContext): LineParser {
 
   function parseLine(
     bytes: Buffer,
+    view: DataView,
     from: number,
     at: number,
     end: number,
@@ -121,7 +124,7 @@ function open(context: ParseContext): LineParser {
     }
     const message =
       missing === undefined
-        ? addEvent(bytes, from, at, batch)
+        ? addEvent(bytes, view, from, at, batch)
         : `the line breaks off or differs at ${missing}`;
     if (message !== undefined) {
       logProblem(info.problems, line, message, textOf(bytes, from, end));
@@ -151,12 +154,12 @@ function open(context: ParseContext): LineParser {
         line++;
         wasOurs = true;
         const next = readPlainFields(lines, view, hit, fields);
-        if (next > 0 && addEvent(lines, lineStart, hit, batch) === undefined) {
+        if (next > 0 && addEvent(lines, view, lineStart, hit, batch) === undefined) {
           at = next;
           continue;
         }
         const newline = lines.indexOf(NEWLINE, hit);
-        parseLine(lines, lineStart, hit, endOfText(lines, hit, newline), batch);
+        parseLine(lines, view, lineStart, hit, endOfText(lines, hit, newline), batch);
         at = newline + 1;
       }
       return end;

@@ -23,3 +23,18 @@ export function viewOf(bytes: Uint8Array): DataView {
 export function isTwo(view: DataView, at: number, first: number, second: number): boolean {
   return view.getInt32(at, true) === first && view.getInt32(at + 4, true) === second;
 }
+
+/** Whether a literal of 4 characters or more, in words, is what bytes from `from` up to `to` are. */
+export function isField(
+  view: DataView,
+  from: number,
+  to: number,
+  literal: readonly number[],
+): boolean {
+  const last = literal.length - 1;
+  if (view.getInt32(to - 4, true) !== literal[last]) return false;
+  for (let n = 0; n < last; n++) {
+    if (view.getInt32(from + 4 * n, true) !== literal[n]) return false;
+  }
+  return true;
+}
