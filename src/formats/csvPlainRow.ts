@@ -92,6 +92,12 @@ function endOfField(bytes: Buffer, at: number): number {
   return end;
 }
 
+/** Whether the byte at `at` ends a field: a name that goes on must not be taken for a shorter one. */
+function endsField(bytes: Buffer, at: number): boolean {
+  if (bytes[at] === CARRIAGE_RETURN) return bytes[at + 1] === NEWLINE;
+  return bytes[at] === COMMA || bytes[at] === NEWLINE;
+}
+
 /** The operation that a field spells; -1 for none, and for a map that ends its line. */
 function opNumber(bytes: Buffer, view: DataView, from: number, to: number): number {
   const length = to - from;
@@ -151,7 +157,7 @@ export function plainRowReader(columns: readonly string[], names: DeviceNames): 
       }
       at = endOfField(bytes, at);
       if (kind === Kind.dev) {
-        if (at === start || at - start > MAX_NAME_BYTES) return -1;
+        if (at === start || at - start > MAX_NAME_BYTES || !endsField(bytes, at)) return -1;
         device = recentDeviceNumber(recent, bytes, view, start, at);
       } else if (kind === Kind.op) {
         op = opNumber(bytes, view, start, at);
