@@ -1,26 +1,24 @@
 /**
  * From recorded addresses, by slot, to numbers of allocations: an open hash table of groups of slots
- * that lie side by side, a cache line each.
+ * that lie side by side, and share a cache line.
  */
 export interface AddressIndex {
   /** Per group: its number plus one; 0 for an empty one. */
   groups: Float64Array;
-  /** For each slot of each group what is at LIVE and RELEASED. */
-  entries: Int32Array;
+  /** For each slot of each group the newest allocation that is not released, plus one; 0 for none. */
+  newest: Int32Array;
+  /** The same slots: what was released there last, in RELEASED_DOUBLES. Written often, hardly ever read. */
+  released: Float64Array;
   /** Groups in use. */
   count: number;
 }
 
-/** In an entry: the newest allocation that is not released, plus one; 0 for none. */
-export const LIVE = 0;
-
-/** In an entry: the allocation that was released last, plus one; 0 for none. */
-export const RELEASED = 1;
+/** Numbers that `released` has of a slot; what they are is the caller's business. */
+export const RELEASED_DOUBLES = 4;
 
 /** Slots of a group. */
 const GROUP_SLOTS = 8;
 const GROUP_BYTES = GROUP_SLOTS * 2048;
-const GROUP_INTS = GROUP_SLOTS * 2;
 
 const FIRST_GROUPS = 128;
 
@@ -28,7 +26,8 @@ const FIRST_GROUPS = 128;
 export function createAddressIndex(capacity = FIRST_GROUPS): AddressIndex {
   return {
     groups: new Float64Array(capacity),
-    entries: new Int32Array(capacity * GROUP_INTS),
+    newest: new Int32Array(capacity * GROUP_SLOTS),
+    released: new Float64Array(capacity * GROUP_SLOTS * RELEASED_DOUBLES),
     count: 0,
   };
 }
@@ -46,10 +45,10 @@ function groupOf(address: number): number {
 }
 
 function entryIn(place: number, address: number): number {
-  return place * GROUP_INTS + (((address | 0) >>> 11) & (GROUP_SLOTS - 1)) * 2;
+  return place * GROUP_SLOTS + (((address | 0) >>> 11) & (GROUP_SLOTS - 1));
 }
 
-/** Where the entry of an address's slot begins in `entries`; -1 if nothing near was ever entered. */
+/** The entry of an address's slot in `newest`; -1 if nothing near was ever entered. */
 export function findEntry(index: AddressIndex, address: number): number {
   const group = groupOf(address);
   const place = placeOf(index, group);
@@ -72,13 +71,23 @@ export function entryAt(index: AddressIndex, address: number): number {
 }
 
 function grow(index: AddressIndex): void {
-  const { groups, entries, count } = index;
+  const { groups, newest, released, count } = index;
   Object.assign(index, createAddressIndex(groups.length * 2), { count });
   for (let from = 0; from < groups.length; from++) {
     if (groups[from] === 0) continue;
     const to = placeOf(index, groups[from]);
     index.groups[to] = groups[from];
-    const old = entries.subarray(from * GROUP_INTS, (from + 1) * GROUP_INTS);
-    index.entries.set(old, to * GROUP_INTS);
+    copyGroup(newest, from, index.newest, to, GROUP_SLOTS);
+    copyGroup(released, from, index.released, to, GROUP_SLOTS * RELEASED_DOUBLES);
   }
+}
+
+function copyGroup<T extends Int32Array | Float64Array>(
+  old: T,
+  from: number,
+  into: T,
+  to: number,
+  length: number,
+): void {
+  into.set(old.subarray(from * length, (from + 1) * length), to * length);
 }

@@ -4,17 +4,16 @@ import {
   createAddressIndex,
   entryAt,
   findEntry,
-  LIVE,
-  RELEASED,
+  RELEASED_DOUBLES,
 } from './addressIndex.js';
 import type { Outcome } from './outcome.js';
 
 /** What became of an entry of the table. */
-const State = { free: 0, live: 1, refused: 2, released: 3 } as const;
+const State = { free: 0, live: 1, refused: 2 } as const;
 
 /**
- * The allocations of a replay, by number. A number is used again some time after its allocation was
- * released; until then it tells what a later, second unmap is about.
+ * The allocations of a replay, by number. A number is used again once its allocation was released;
+ * what a later, second unmap needs of it is kept aside.
  *
  * Each is a record of 64 bytes, read through two views: they are looked up in any order, and one
  * cache line costs less than one of each of a dozen columns.
@@ -30,6 +29,8 @@ export interface Allocations {
   live: number;
   unused: number[];
   index: AddressIndex;
+  /** The record that `findReleased` fills; -1 before it is needed. */
+  ghost: number;
 }
 
 /** Places in a record: doubles first, then 32-bit integers. */
@@ -118,6 +119,7 @@ export function createAllocations(): Allocations {
     live: 0,
     unused: [],
     index: createAddressIndex(),
+    ghost: -1,
   };
 }
 
@@ -139,8 +141,7 @@ function newNumber(table: Allocations): number {
  */
 export function addAllocation(table: Allocations, recordedAddr: number, refused: boolean): number {
   const entry = entryAt(table.index, recordedAddr);
-  const { entries } = table.index;
-  const newest = entries[entry + LIVE] - 1;
+  const newest = table.index.newest[entry] - 1;
   // No kernel gives a slot away twice: one that the model refused is gone when its slot comes again,
   // whether or not the trace tells. So a trace without unmaps does not fill memory.
   const replaces = refused && newest >= 0 && table.ints[newest * INTS + STATE] === State.refused;
@@ -150,7 +151,7 @@ export function addAllocation(table: Allocations, recordedAddr: number, refused:
   if (replaces) return number;
   ints[number * INTS + STATE] = refused ? State.refused : State.live;
   ints[number * INTS + NEXT] = newest;
-  entries[entry + LIVE] = number + 1;
+  table.index.newest[entry] = number + 1;
   if (!refused) table.live++;
   return number;
 }
@@ -182,7 +183,7 @@ export type AllocatedBy = Pick<Outcome, 'line' | 'op' | 'deviceNumber' | 'size' 
 export function findAllocation(table: Allocations, recordedAddr: number): number {
   const { doubles, ints, index } = table;
   const entry = findEntry(index, recordedAddr);
-  let number = entry < 0 ? -1 : index.entries[entry + LIVE] - 1;
+  let number = entry < 0 ? -1 : index.newest[entry] - 1;
   for (let n = 0; n < MAX_CHAIN && number >= 0; n++) {
     if (doubles[number * DOUBLES + RECORDED_ADDR] === recordedAddr) return number;
     number = ints[number * INTS + NEXT];
@@ -190,11 +191,24 @@ export function findAllocation(table: Allocations, recordedAddr: number): number
   return -1;
 }
 
-/** The allocation at exactly this address that was released last, if nothing came after it; -1 for none. */
+/**
+ * The allocation at exactly this address that was released last, if nothing was released in its slot
+ * since; -1 for none. It has its line, operation and addresses, until the next call.
+ */
 export function findReleased(table: Allocations, recordedAddr: number): number {
   const entry = findEntry(table.index, recordedAddr);
-  const number = entry < 0 ? -1 : table.index.entries[entry + RELEASED] - 1;
-  return number >= 0 && recordedAddrOf(table, number) === recordedAddr ? number : -1;
+  if (entry < 0) return -1;
+  const from = entry * RELEASED_DOUBLES;
+  const [line, op, address, knownAs] = table.index.released.subarray(from, from + RELEASED_DOUBLES);
+  if (line === 0 || knownAs !== recordedAddr) return -1;
+  if (table.ghost < 0) table.ghost = newNumber(table);
+  const { ghost, doubles, ints } = table;
+  doubles[ghost * DOUBLES + LINE] = line;
+  doubles[ghost * DOUBLES + ADDRESS] = address;
+  doubles[ghost * DOUBLES + RECORDED_ADDR] = recordedAddr;
+  ints[ghost * INTS + OP] = op;
+  ints[ghost * INTS + STATE] = State.free;
+  return ghost;
 }
 
 /**
@@ -204,7 +218,7 @@ export function findReleased(table: Allocations, recordedAddr: number): number {
 export function findAround(table: Allocations, recordedAddr: number): number {
   for (let below = 0; below < 128; below++) {
     const entry = findEntry(table.index, recordedAddr - below * 2048);
-    const number = entry < 0 ? -1 : table.index.entries[entry + LIVE] - 1;
+    const number = entry < 0 ? -1 : table.index.newest[entry] - 1;
     if (number < 0 || !isLive(table, number)) continue;
     const begin = recordedAddrOf(table, number) - offsetOf(table, number);
     if (recordedAddr < begin + nslotsOf(table, number) * 2048) return number;
@@ -212,27 +226,32 @@ export function findAround(table: Allocations, recordedAddr: number): number {
   return -1;
 }
 
-/** Takes an allocation off the live ones. Its record stays until its slot sees another release. */
+/** Takes an allocation off the live ones; its number is free for the next. */
 export function endAllocation(table: Allocations, number: number): void {
   const { ints } = table;
-  const { entries } = table.index;
+  const { newest } = table.index;
   const entry = findEntry(table.index, recordedAddrOf(table, number));
   const next = ints[number * INTS + NEXT];
-  if (entries[entry + LIVE] - 1 === number) {
-    entries[entry + LIVE] = next + 1;
+  if (newest[entry] - 1 === number) {
+    newest[entry] = next + 1;
   } else {
-    let before = entries[entry + LIVE] - 1;
+    let before = newest[entry] - 1;
     while (ints[before * INTS + NEXT] !== number) before = ints[before * INTS + NEXT];
     ints[before * INTS + NEXT] = next;
   }
   if (isLive(table, number)) table.live--;
-  ints[number * INTS + STATE] = State.released;
-  const older = entries[entry + RELEASED] - 1;
-  if (older >= 0) {
-    ints[older * INTS + STATE] = State.free;
-    table.unused.push(older);
-  }
-  entries[entry + RELEASED] = number + 1;
+  ints[number * INTS + STATE] = State.free;
+  table.unused.push(number);
+  keepReleased(table, entry, number);
+}
+
+function keepReleased(table: Allocations, entry: number, number: number): void {
+  const { released } = table.index;
+  const at = entry * RELEASED_DOUBLES;
+  released[at] = lineOf(table, number);
+  released[at + 1] = opOf(table, number);
+  released[at + 2] = addressOf(table, number);
+  released[at + 3] = recordedAddrOf(table, number);
 }
 
 /** Calls `visit` with the number of each live allocation, in no particular order. */
