@@ -85,7 +85,10 @@ export function createLifetimeCheck(session: Session, log: FindingLog): Observer
         if (lineOf(allocations, number) < lineOf(allocations, left.oldest)) left.oldest = number;
         byDevice.set(name, left);
       });
-      for (const [device, { count, slots, oldest }] of byDevice) {
+      const byAge = [...byDevice].sort(
+        ([, a], [, b]) => lineOf(allocations, a.oldest) - lineOf(allocations, b.oldest),
+      );
+      for (const [device, { count, slots, oldest }] of byAge) {
         addFinding(log, 'leak', () => ({
           line: lineOf(allocations, oldest),
           device,
