@@ -29,7 +29,8 @@ export type Cause =
 /** A cause and the figures that prove it. */
 export interface FailureCause {
   cause: Cause;
-  reason: string;
+  /** In words, which most failures in a long trace never need; to be called before the next event. */
+  reason(): string;
 }
 
 /** The cause of the refusal that `outcome` tells of; to be called before the next event. */
@@ -38,16 +39,17 @@ export function causeOfFailure(release: Release, outcome: Outcome): FailureCause
   if (answer.refusal === 'invalid-sizes') {
     return {
       cause: 'unsatisfiable',
-      reason: `mapping_size ${outcome.size} is above alloc_size ${outcome.allocSize}, which the kernel refuses before searching`,
+      reason: () =>
+        `mapping_size ${outcome.size} is above alloc_size ${outcome.allocSize}, which the kernel refuses before searching`,
     };
   }
   if (answer.refusal === 'no-pages') {
-    return { cause: 'unsatisfiable', reason: `${release.name} has no swiotlb_alloc()` };
+    return { cause: 'unsatisfiable', reason: () => `${release.name} has no swiotlb_alloc()` };
   }
   if (answer.refusal === 'unaligned-page') {
     return {
       cause: 'alignment',
-      reason: 'the slots found do not start on a page, and swiotlb_alloc() gave them back',
+      reason: () => 'the slots found do not start on a page, and swiotlb_alloc() gave them back',
     };
   }
   const never = neverServed(release, outcome);
@@ -61,16 +63,17 @@ export function causeOfFailure(release: Release, outcome: Outcome): FailureCause
 
 /** A dynamic allocator's last resort decides: the pools are full, but a transient one was tried. */
 function withTransient(inPools: FailureCause, { answer, device }: Outcome): FailureCause {
-  const { cause, reason } = inPools;
+  const { cause } = inPools;
   if (device.allocator.dynamic === undefined || device.allocator.restricted) return inPools;
   if (answer.transient === undefined) {
-    return { cause, reason: `${reason}; there were no pages for a transient pool` };
+    return { cause, reason: () => `${inPools.reason()}; there were no pages for a transient pool` };
   }
   const { base, nslabs } = answer.transient;
   const last = noRoomInRuns(device, [answer.transient], answer.plan);
   return {
     cause: last.cause,
-    reason: `${reason}; in a transient pool of ${slots(nslabs)} at ${hex(base)}: ${last.reason}`,
+    reason: () =>
+      `${inPools.reason()}; in a transient pool of ${slots(nslabs)} at ${hex(base)}: ${last.reason()}`,
   };
 }
 
@@ -81,7 +84,8 @@ function nothingSearched(release: Release, { allocator }: Device): FailureCause 
   }
   return {
     cause: 'area-skew',
-    reason: `the default allocator was not set up, so that ${release.name} searches no area of any pool`,
+    reason: () =>
+      `the default allocator was not set up, so that ${release.name} searches no area of any pool`,
   };
 }
 
@@ -93,7 +97,8 @@ function neverServed(release: Release, outcome: Outcome): FailureCause | undefin
     const padding = plan.offset > 0 ? ` (${plan.offset} of them in front of the data)` : '';
     return {
       cause: 'too-large',
-      reason: `${plan.totalSize} bytes${padding} are more than the ${MAX_ALLOCATION_BYTES} that any allocation can have`,
+      reason: () =>
+        `${plan.totalSize} bytes${padding} are more than the ${MAX_ALLOCATION_BYTES} that any allocation can have`,
     };
   }
   if (fitsEmptyPool(plan, device.window)) return undefined;
@@ -101,10 +106,10 @@ function neverServed(release: Release, outcome: Outcome): FailureCause | undefin
   if (size > max) {
     return {
       cause: 'too-large',
-      reason: `${size} bytes are more than swiotlb_max_mapping_size() of the device, ${max}`,
+      reason: () => `${size} bytes are more than swiotlb_max_mapping_size() of the device, ${max}`,
     };
   }
-  return { cause: 'unsatisfiable', reason: contradiction(plan, device.window) };
+  return { cause: 'unsatisfiable', reason: () => contradiction(plan, device.window) };
 }
 
 function contradiction(plan: SearchPlan, window: AddressWindow): string {
@@ -131,11 +136,11 @@ function withoutBoundary({ low }: AddressWindow): AddressWindow {
 function notEnoughFree({ allocator }: Device, { nslots }: SearchPlan): FailureCause | undefined {
   const { pool, pools } = allocator;
   const free = freeSlots(pools);
-  const total = pools.reduce((sum, { nslabs }) => sum + nslabs, 0);
+  const total = allSlots(pools);
   if (free < nslots) {
     return {
       cause: 'exhausted',
-      reason: `it needs ${slots(nslots)}, and ${free} of ${total} are free`,
+      reason: () => `it needs ${slots(nslots)}, and ${free} of ${total} are free`,
     };
   }
   if (pools.some((candidate) => areasWithRoom(candidate, nslots).length > 0)) return undefined;
@@ -144,19 +149,28 @@ function notEnoughFree({ allocator }: Device, { nslots }: SearchPlan): FailureCa
   if (areas === 1) {
     return {
       cause: 'exhausted',
-      reason: `it needs ${slots(nslots)}, and the pool counts ${most} of ${total} as free`,
+      reason: () => `it needs ${slots(nslots)}, and the pool counts ${most} of ${total} as free`,
     };
   }
   return {
     cause: 'area-skew',
-    reason:
+    reason: () =>
       `it needs ${slots(nslots)} of one area; ${free} are free in all, but no more than ${most}` +
       ` in any of the ${areas} areas${pools.length === 1 ? ` of ${pool.areaNslabs} slots` : ''}`,
   };
 }
 
+/** A full pool has a failure per event: no callbacks. */
 function freeSlots(pools: readonly Pool[]): number {
-  return pools.reduce((sum, pool) => sum + freeRunsOf(pool).slots, 0);
+  let sum = 0;
+  for (let i = 0; i < pools.length; i++) sum += freeRunsOf(pools[i]).slots;
+  return sum;
+}
+
+function allSlots(pools: readonly Pool[]): number {
+  let sum = 0;
+  for (let i = 0; i < pools.length; i++) sum += pools[i].nslabs;
+  return sum;
 }
 
 /** Free slots of the emptiest area, as the pool counts them. */
@@ -217,33 +231,48 @@ function addOffer(pool: Pool, window: AddressWindow, plan: SearchPlan, offer: Of
 /** There is room in some area; which demand is it that nothing meets? */
 function noRoomInRuns(device: Device, pools: readonly Pool[], plan: SearchPlan): FailureCause {
   const { nslots, stride } = plan;
-  const offer: Offer = { longest: 0, aligned: -1, fitting: -1, pool: '' };
-  for (const pool of pools) addOffer(pool, windowOf(device, pool), plan, offer);
+  if (pools.every((pool) => freeRunsOf(pool).longest < nslots)) {
+    return { cause: 'fragmented', reason: () => fragmentedWords(device, pools, plan) };
+  }
+  const offer = offerOf(device, pools, plan);
   const { longest, aligned, fitting } = offer;
   const where = pools.length > 1 ? ` of pool ${offer.pool}` : '';
-  const free = freeSlots(pools);
   if (longest < nslots) {
-    return {
-      cause: 'fragmented',
-      reason: `it needs ${slots(nslots)} in a row; ${free} are free, but the longest free run is ${longest}`,
-    };
+    return { cause: 'fragmented', reason: () => fragmentedWords(device, pools, plan) };
   }
   if (aligned < 0) {
     return {
       cause: 'alignment',
-      reason: `no free run (the longest: ${slots(longest)}) holds ${slots(nslots)} from ${demand(plan)} on`,
+      reason: () =>
+        `no free run (the longest: ${slots(longest)}) holds ${slots(nslots)} from ${demand(plan)} on`,
     };
   }
   if (fitting < 0) {
     return {
       cause: 'boundary',
-      reason: `${slots(nslots)} from slot ${aligned} on are free and aligned, but cross the device's segment boundary there, as everywhere`,
+      reason: () =>
+        `${slots(nslots)} from slot ${aligned} on are free and aligned, but cross the device's segment boundary there, as everywhere`,
     };
   }
   return {
     cause: 'alignment',
-    reason: `slot ${fitting}${where} would do, but the search steps over it (stride ${stride} from where its index stood)`,
+    reason: () =>
+      `slot ${fitting}${where} would do, but the search steps over it (stride ${stride} from where its index stood)`,
   };
+}
+
+function offerOf(device: Device, pools: readonly Pool[], plan: SearchPlan): Offer {
+  const offer: Offer = { longest: 0, aligned: -1, fitting: -1, pool: '' };
+  for (const pool of pools) addOffer(pool, windowOf(device, pool), plan, offer);
+  return offer;
+}
+
+function fragmentedWords(device: Device, pools: readonly Pool[], plan: SearchPlan): string {
+  const { longest } = offerOf(device, pools, plan);
+  return (
+    `it needs ${slots(plan.nslots)} in a row; ${freeSlots(pools)} are free,` +
+    ` but the longest free run is ${longest}`
+  );
 }
 
 /** Where the slots of a plan can begin, in words. */

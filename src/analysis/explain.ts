@@ -2,7 +2,7 @@ import { OP_NAMES, Op } from '../events/batch.js';
 import { hex } from '../events/numbers.js';
 import { maskFormula, sizeFormula } from '../kernel/formulas.js';
 import type { SearchPlan } from '../kernel/plan.js';
-import { eachLive } from '../replay/allocations.js';
+import { eachLive, lineOf, nslotsOf, slotOf } from '../replay/allocations.js';
 import type { Observer, Outcome } from '../replay/outcome.js';
 import type { Session } from '../replay/session.js';
 import { areaRoom } from '../swiotlb/allocator.js';
@@ -92,14 +92,14 @@ function ruledOut(
 
 /** Who holds a slot, for candidates in use: the line of the allocation. */
 function ownerOf({ allocations }: Session, pool: Pool): (slot: number) => number | undefined {
-  const lineOf = new Map<number, number>();
+  const ownerLine = new Map<number, number>();
   eachLive(allocations, (number) => {
     if (allocations.pool[number] !== pool) return;
-    for (let n = 0; n < allocations.nslots[number]; n++) {
-      lineOf.set(allocations.slot[number] + n, allocations.line[number]);
+    for (let n = 0; n < nslotsOf(allocations, number); n++) {
+      ownerLine.set(slotOf(allocations, number) + n, lineOf(allocations, number));
     }
   });
-  return (slot) => lineOf.get(slot);
+  return (slot) => ownerLine.get(slot);
 }
 
 /** Adds a candidate to runs of candidates. */
@@ -194,8 +194,11 @@ export function watchExplanation(session: Session, line: number): ExplainWatch {
   }
 
   function causeOf(outcome: Outcome): Explanation['cause'] {
-    if (outcome.answer.refusal !== 'endless') return causeOfFailure(release, outcome);
-    return { cause: 'endless-search', reason: 'the search does not come back to where it began' };
+    if (outcome.answer.refusal === 'endless') {
+      return { cause: 'endless-search', reason: 'the search does not come back to where it began' };
+    }
+    const { cause, reason } = causeOfFailure(release, outcome);
+    return { cause, reason: reason() };
   }
 
   return watch;

@@ -1,4 +1,5 @@
 import { IO_TLB_SEGSIZE, IO_TLB_SIZE } from '../kernel/constants.js';
+import { nslotsOf, offsetOf, sizeOf } from '../replay/allocations.js';
 import { Match, type Observer, type Outcome } from '../replay/outcome.js';
 import type { Session } from '../replay/session.js';
 import { eachRun } from '../swiotlb/freeRuns.js';
@@ -76,12 +77,30 @@ function histogramOf(countOf: Int32Array): RunBucket[] {
   return buckets;
 }
 
-function snapshot(pool: Pool, line: number, lost: Losses): PoolFragmentation {
+/** The state of a pool at one moment, as far as its fragmentation goes by it. */
+interface Moment {
+  line: number;
+  list: Uint16Array;
+  countOf: Int32Array;
+  slots: number;
+  longest: number;
+  lost: Losses;
+}
+
+/** Keeps a moment; copies what changes, into the moment kept before if there is one. */
+function keep(pool: Pool, line: number, lost: Losses, before: Moment | undefined): Moment {
   const { countOf, slots, longest } = freeRunsOf(pool);
+  const list = before?.list ?? new Uint16Array(pool.list.length);
+  list.set(pool.list);
+  return { line, list, countOf: countOf.slice(), slots, longest, lost: { ...lost } };
+}
+
+function fragmentationAt(pool: Pool, moment: Moment): PoolFragmentation {
+  const { line, list, countOf, slots, longest, lost } = moment;
   const largestRunPerArea = new Array<number>(pool.areas).fill(0);
   const servable = ALIGNMENTS.map((align) => ({ align, largest: 0 }));
   let freeRuns = 0;
-  eachRun(pool.list, pool.nslabs, (slot, length) => {
+  eachRun(list, pool.nslabs, (slot, length) => {
     freeRuns++;
     // Where areas are shorter than segments a run reaches over several, and each sees what is left of it.
     const first = Math.floor(slot / pool.areaNslabs);
@@ -106,19 +125,19 @@ function snapshot(pool: Pool, line: number, lost: Losses): PoolFragmentation {
     largestRun: longest,
     largestRunPerArea,
     external: externalFragmentation(longest, slots),
-    lost: { ...lost },
+    lost,
     servable,
   };
 }
 
 /**
  * Watches how pools break up. The free runs are counted by the pool itself, so that an event costs
- * a division; the pool is scanned only when it is more broken up than ever before. Transient pools,
- * which are as large as their one buffer, are left out.
+ * a division; the pool is copied only when it is more broken up than ever before, and looked into at
+ * the end. Transient pools, which are as large as their one buffer, are left out.
  */
 export function watchFragmentation(session: Session): FragmentationWatch {
   const losses = new Map<Pool, Losses>();
-  const worst = new Map<Pool, PoolFragmentation>();
+  const worst = new Map<Pool, Moment>();
   let lastLine = 0;
   let last: Pool | undefined;
   let lastLosses: Losses = { rounding: 0, alignment: 0 };
@@ -130,22 +149,26 @@ export function watchFragmentation(session: Session): FragmentationWatch {
     last = pool;
     lastLosses = losses.get(pool) ?? { rounding: 0, alignment: 0 };
     losses.set(pool, lastLosses);
-    lastWorst = worst.get(pool)?.external ?? 0;
+    const moment = worst.get(pool);
+    lastWorst = moment === undefined ? 0 : externalFragmentation(moment.longest, moment.slots);
   }
 
   function count(number: number, sign: 1 | -1): void {
-    const { nslots, offset, size } = session.allocations;
-    lastLosses.alignment += sign * offset[number];
-    lastLosses.rounding += sign * (nslots[number] * IO_TLB_SIZE - offset[number] - size[number]);
+    const { allocations } = session;
+    const offset = offsetOf(allocations, number);
+    const bytes = nslotsOf(allocations, number) * IO_TLB_SIZE;
+    lastLosses.alignment += sign * offset;
+    lastLosses.rounding += sign * (bytes - offset - sizeOf(allocations, number));
   }
 
   function look(pool: Pool, line: number): void {
     turnTo(pool);
     const { longest, slots } = freeRunsOf(pool);
+    if (longest >= IO_TLB_SEGSIZE) return;
     const external = externalFragmentation(longest, slots);
     if (external <= lastWorst) return;
     lastWorst = external;
-    worst.set(pool, snapshot(pool, line, lastLosses));
+    worst.set(pool, keep(pool, line, lastLosses, worst.get(pool)));
   }
 
   const watch: FragmentationWatch = {
@@ -175,9 +198,9 @@ export function watchFragmentation(session: Session): FragmentationWatch {
     atEnd() {
       for (const pool of session.allocators.flatMap(({ pools }) => [...pools].reverse())) {
         turnTo(pool);
-        const end = snapshot(pool, lastLine, lastLosses);
-        watch.end.push(end);
-        watch.worst.push(worst.get(pool) ?? end);
+        const end = keep(pool, lastLine, lastLosses, undefined);
+        watch.end.push(fragmentationAt(pool, end));
+        watch.worst.push(fragmentationAt(pool, worst.get(pool) ?? end));
       }
     },
   };

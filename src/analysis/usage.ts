@@ -1,4 +1,5 @@
 import { Op } from '../events/batch.js';
+import { deviceOf, nslotsOf } from '../replay/allocations.js';
 import { Match, type Observer, type Outcome } from '../replay/outcome.js';
 import type { Session } from '../replay/session.js';
 
@@ -68,10 +69,10 @@ export function watchUsage(session: Session): UsageWatch {
       if (isCall) usageOf(outcome).unmaps++;
       if (outcome.match !== Match.live) return;
       // The slots count for who took them, whichever device gives them back.
-      const { device, nslots } = session.allocations;
-      const owner = byNumber[device[outcome.allocation]];
+      const { allocations } = session;
+      const owner = byNumber[deviceOf(allocations, outcome.allocation)];
       owner.live--;
-      owner.liveSlots -= nslots[outcome.allocation];
+      owner.liveSlots -= nslotsOf(allocations, outcome.allocation);
     },
   };
 }

@@ -7,6 +7,10 @@ import { addFinding, type FindingLog } from './finding.js';
 import type { RuleId } from './rules.js';
 import { sizeWords } from './words.js';
 
+function allocWords({ size, answer }: Outcome): string {
+  return `alloc of ${sizeWords(size)} at ${hex(answer.address)}`;
+}
+
 /** The rules about the low bits of a result. Hot path: bit tests first, words only for a finding. */
 export function createAlignmentCheck(session: Session, log: FindingLog): Observer {
   const { pageSize, release } = session.options;
@@ -25,13 +29,12 @@ export function createAlignmentCheck(session: Session, log: FindingLog): Observe
   function checkPages(outcome: Outcome): void {
     const { address } = outcome.answer;
     const low = address | 0;
-    const what = `alloc of ${sizeWords(outcome.size)} at ${hex(address)}`;
     if ((low & pageMask) !== 0) {
       const inPage = low & pageMask;
       add(
         'page-alignment',
         outcome,
-        `${what} is handed out from ${hex(address - inPage)} on, ${inPage} bytes too low`,
+        `${allocWords(outcome)} is handed out from ${hex(address - inPage)} on, ${inPage} bytes too low`,
       );
     }
     const order = roundUpPowerOfTwo(Math.max(outcome.size, pageSize));
@@ -39,7 +42,7 @@ export function createAlignmentCheck(session: Session, log: FindingLog): Observe
       add(
         'natural-alignment',
         outcome,
-        `${what} is not aligned to its page order, ${sizeWords(order)}`,
+        `${allocWords(outcome)} is not aligned to its page order, ${sizeWords(order)}`,
       );
     }
   }

@@ -19,7 +19,7 @@ export function createFailureCheck(session: Session, log: FindingLog): Observer 
       addFinding(log, 'pool-full', () => ({
         line: outcome.line,
         device: outcome.device.name,
-        message: `${OP_NAMES[outcome.op]} of ${sizeWords(outcome.size)} failed: ${cause}: ${reason}`,
+        message: `${OP_NAMES[outcome.op]} of ${sizeWords(outcome.size)} failed: ${cause}: ${reason()}`,
         address: undefined,
         related: [],
       }));

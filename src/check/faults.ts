@@ -1,9 +1,11 @@
 import { OP_NAMES } from '../events/batch.js';
 import { hex } from '../events/numbers.js';
+import { addressOf, lineOf, nslotsOf, slotOf } from '../replay/allocations.js';
 import { Match, type Observer, type Outcome } from '../replay/outcome.js';
 import type { Session } from '../replay/session.js';
 import type { Pool } from '../swiotlb/pool.js';
 import { addFinding, type FindingLog } from './finding.js';
+import type { RuleId } from './rules.js';
 import { allocationWords, sizeWords, slotWords } from './words.js';
 
 /**
@@ -14,45 +16,49 @@ import { allocationWords, sizeWords, slotWords } from './words.js';
 export function createFaultCheck(session: Session, log: FindingLog): Observer {
   const { allocations } = session;
 
-  function checkExtent(outcome: Outcome, pool: Pool): void {
+  function add(rule: RuleId, outcome: Outcome, where: string): void {
     const { slot, plan, address } = outcome.answer;
-    const end = slot + plan.nslots;
     const what = `${OP_NAMES[outcome.op]} of ${sizeWords(outcome.size)} at ${hex(address)}`;
-    const place = { line: outcome.line, device: outcome.device.name, address, related: [] };
+    addFinding(log, rule, () => ({
+      line: outcome.line,
+      device: outcome.device.name,
+      address,
+      related: [],
+      message: `${what} has ${slotWords(slot, plan.nslots)}${where}`,
+    }));
+  }
+
+  /** Hot path: words only for a finding. */
+  function checkExtent(outcome: Outcome, pool: Pool): void {
+    const { slot, plan } = outcome.answer;
+    const end = slot + plan.nslots;
     if (end > pool.nslabs) {
-      addFinding(log, 'beyond-pool', () => ({
-        ...place,
-        message: `${what} has ${slotWords(slot, plan.nslots)} of a pool that ends with slot ${pool.nslabs - 1}`,
-      }));
+      add('beyond-pool', outcome, ` of a pool that ends with slot ${pool.nslabs - 1}`);
     }
+    if (pool.areas === 1) return;
     const area = Math.floor(slot / pool.areaNslabs);
-    if (end > (area + 1) * pool.areaNslabs && area + 1 < pool.areas) {
-      addFinding(log, 'area-overrun', () => ({
-        ...place,
-        message:
-          `${what} has ${slotWords(slot, plan.nslots)}, but area ${area} ends with slot` +
-          ` ${(area + 1) * pool.areaNslabs - 1}`,
-      }));
+    const areaEnd = (area + 1) * pool.areaNslabs;
+    if (end > areaEnd && area + 1 < pool.areas) {
+      add('area-overrun', outcome, `, but area ${area} ends with slot ${areaEnd - 1}`);
     }
   }
 
   function checkRelease(outcome: Outcome): void {
     const number = outcome.allocation;
     const { released } = outcome;
-    const { pool, slot, nslots, line } = allocations;
     const isOwn =
-      released.pool === pool[number] &&
-      released.slot === slot[number] &&
-      released.nslots === nslots[number];
+      released.slot === slotOf(allocations, number) &&
+      released.nslots === nslotsOf(allocations, number) &&
+      released.pool === allocations.pool[number];
     if (isOwn) return;
     const verb = OP_NAMES[outcome.op];
     const gave = released.nslots === 0 ? 'nothing' : slotWords(released.slot, released.nslots);
     addFinding(log, 'wrong-free', () => ({
       line: outcome.line,
       device: outcome.device.name,
-      message: `${verb} of ${hex(allocations.address[number])} gives back ${gave}, not the buffer's slots`,
-      address: allocations.address[number],
-      related: [{ line: line[number], message: allocationWords(session, number) }],
+      message: `${verb} of ${hex(addressOf(allocations, number))} gives back ${gave}, not the buffer's slots`,
+      address: addressOf(allocations, number),
+      related: [{ line: lineOf(allocations, number), message: allocationWords(session, number) }],
     }));
   }
 

@@ -1,13 +1,26 @@
 import { DIR_NAMES, OP_NAMES, Op } from '../events/batch.js';
 import { hex } from '../events/numbers.js';
-import { eachLive } from '../replay/allocations.js';
+import {
+  addressOf,
+  deviceOf,
+  dirOf,
+  eachLive,
+  lineOf,
+  nslotsOf,
+  opOf,
+  sizeOf,
+} from '../replay/allocations.js';
 import { Match, type Observer, type Outcome } from '../replay/outcome.js';
 import type { Session } from '../replay/session.js';
 import { addFinding, type FindingLog, type Related } from './finding.js';
 import type { RuleId } from './rules.js';
 import { sizeWords } from './words.js';
 
-/** What dma-debug would say of the callers (kernel/dma/debug.c). */
+function what({ op, recordedAddr }: Outcome): string {
+  return `${OP_NAMES[op]} of ${hex(recordedAddr)}`;
+}
+
+/** What dma-debug would say of the callers (kernel/dma/debug.c). Hot path: words only for a finding. */
 export function createLifetimeCheck(session: Session, log: FindingLog): Observer {
   const { allocations } = session;
 
@@ -22,20 +35,19 @@ export function createLifetimeCheck(session: Session, log: FindingLog): Observer
   }
 
   function mappedAt(number: number): Related {
-    const verb = allocations.op[number] === Op.alloc ? 'allocated' : 'mapped';
-    return { line: allocations.line[number], message: `${verb} here` };
+    const verb = opOf(allocations, number) === Op.alloc ? 'allocated' : 'mapped';
+    return { line: lineOf(allocations, number), message: `${verb} here` };
   }
 
   function checkCaller(outcome: Outcome): void {
     const number = outcome.allocation;
-    const size = allocations.size[number];
-    const dir = allocations.dir[number];
-    const verb = OP_NAMES[outcome.op];
+    const size = sizeOf(allocations, number);
+    const dir = dirOf(allocations, number);
     if (outcome.size !== size && !Number.isNaN(outcome.size)) {
       add(
         'size-mismatch',
         outcome,
-        `${verb} of ${sizeWords(outcome.size)} at ${hex(outcome.recordedAddr)}, which has ${sizeWords(size)}`,
+        `${OP_NAMES[outcome.op]} of ${sizeWords(outcome.size)} at ${hex(outcome.recordedAddr)}, which has ${sizeWords(size)}`,
         [mappedAt(number)],
       );
     }
@@ -43,7 +55,7 @@ export function createLifetimeCheck(session: Session, log: FindingLog): Observer
       add(
         'dir-mismatch',
         outcome,
-        `${verb} ${DIR_NAMES[outcome.dir]} at ${hex(outcome.recordedAddr)}, which was mapped ${DIR_NAMES[dir]}`,
+        `${OP_NAMES[outcome.op]} ${DIR_NAMES[outcome.dir]} at ${hex(outcome.recordedAddr)}, which was mapped ${DIR_NAMES[dir]}`,
         [mappedAt(number)],
       );
     }
@@ -52,12 +64,10 @@ export function createLifetimeCheck(session: Session, log: FindingLog): Observer
   return {
     onRelease(outcome) {
       if (outcome.op !== Op.unmap && outcome.op !== Op.free) return;
-      const verb = OP_NAMES[outcome.op];
-      const address = hex(outcome.recordedAddr);
       if (outcome.match === Match.unknown) {
-        add('unmatched-unmap', outcome, `${verb} of ${address}, which the trace never maps`, []);
+        add('unmatched-unmap', outcome, `${what(outcome)}, which the trace never maps`, []);
       } else if (outcome.match === Match.released) {
-        add('double-unmap', outcome, `${verb} of ${address}, which was released before`, [
+        add('double-unmap', outcome, `${what(outcome)}, which was released before`, [
           mappedAt(outcome.allocation),
         ]);
       } else {
@@ -68,21 +78,24 @@ export function createLifetimeCheck(session: Session, log: FindingLog): Observer
     atEnd() {
       const byDevice = new Map<string, { count: number; slots: number; oldest: number }>();
       eachLive(allocations, (number) => {
-        const name = session.device(allocations.device[number]).name;
+        const name = session.device(deviceOf(allocations, number)).name;
         const left = byDevice.get(name) ?? { count: 0, slots: 0, oldest: number };
         left.count++;
-        left.slots += allocations.nslots[number];
-        if (allocations.line[number] < allocations.line[left.oldest]) left.oldest = number;
+        left.slots += nslotsOf(allocations, number);
+        if (lineOf(allocations, number) < lineOf(allocations, left.oldest)) left.oldest = number;
         byDevice.set(name, left);
       });
-      for (const [device, { count, slots, oldest }] of byDevice) {
+      const byAge = [...byDevice].sort(
+        ([, a], [, b]) => lineOf(allocations, a.oldest) - lineOf(allocations, b.oldest),
+      );
+      for (const [device, { count, slots, oldest }] of byAge) {
         addFinding(log, 'leak', () => ({
-          line: allocations.line[oldest],
+          line: lineOf(allocations, oldest),
           device,
           message:
             `${count === 1 ? '1 allocation' : `${count} allocations`} (${slots === 1 ? '1 slot' : `${slots} slots`}) still live when` +
             ' the trace ends; the oldest is of this line',
-          address: allocations.address[oldest],
+          address: addressOf(allocations, oldest),
           related: [],
         }));
       }

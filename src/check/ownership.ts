@@ -1,5 +1,14 @@
 import { Op } from '../events/batch.js';
 import { hex } from '../events/numbers.js';
+import {
+  addressOf,
+  deviceOf,
+  lineOf,
+  nslotsOf,
+  opOf,
+  sizeOf,
+  slotOf,
+} from '../replay/allocations.js';
 import { Match, type Observer, type Outcome } from '../replay/outcome.js';
 import type { Session } from '../replay/session.js';
 import { type Pool, slotAddress, slotAt } from '../swiotlb/pool.js';
@@ -29,15 +38,16 @@ function poolOf(session: Session, number: number): Pool {
  * swiotlb_alloc() the bytes count from the start of the page that holds the address.
  */
 function extentOf(session: Session, number: number): Extent {
-  const { op, address, size, slot, nslots } = session.allocations;
+  const { allocations } = session;
   const pool = poolOf(session, number);
-  const from = slot[number];
-  const to = Math.min(from + nslots[number], pool.nslabs);
-  if (op[number] !== Op.alloc) return { from, to };
-  const inPage = (address[number] | 0) & (session.options.pageSize - 1);
+  const from = slotOf(allocations, number);
+  const to = Math.min(from + nslotsOf(allocations, number), pool.nslabs);
+  if (opOf(allocations, number) !== Op.alloc) return { from, to };
+  const address = addressOf(allocations, number);
+  const inPage = (address | 0) & (session.options.pageSize - 1);
   if (inPage === 0) return { from, to };
-  const handed = address[number] - inPage;
-  const end = slotAt(pool, handed + size[number] - 1) + 1;
+  const handed = address - inPage;
+  const end = slotAt(pool, handed + sizeOf(allocations, number) - 1) + 1;
   return { from: Math.max(0, slotAt(pool, handed)), to: Math.max(to, end) };
 }
 
@@ -86,7 +96,8 @@ export function createOwnershipCheck(session: Session, log: FindingLog): Observe
     const { newest, shared } = claims(poolOf(session, number));
     const { from, to } = extentOf(session, number);
     for (let slot = from; slot < to; slot++) {
-      const others = shared.size > 0 ? shared.get(slot)?.filter((other) => other !== number) : [];
+      const others =
+        shared.size > 0 ? shared.get(slot)?.filter((other) => other !== number) : undefined;
       if (others === undefined || others.length === 0) {
         if (newest[slot] === number + 1) newest[slot] = 0;
         continue;
@@ -98,25 +109,30 @@ export function createOwnershipCheck(session: Session, log: FindingLog): Observe
   }
 
   function owner(number: number, finder: string): Related {
-    const { line, device, slot, nslots, address, size } = session.allocations;
+    const { allocations } = session;
     const extent = extentOf(session, number);
-    const own = slot[number] === extent.from && slot[number] + nslots[number] === extent.to;
-    const inPage = (address[number] | 0) & (session.options.pageSize - 1);
-    const handed = own ? '' : `, handed out ${rangeWords(address[number] - inPage, size[number])}`;
-    const { name } = session.device(device[number]);
+    const slot = slotOf(allocations, number);
+    const own = slot === extent.from && slot + nslotsOf(allocations, number) === extent.to;
+    const address = addressOf(allocations, number);
+    const page = address - ((address | 0) & (session.options.pageSize - 1));
+    const handed = own ? '' : `, handed out ${rangeWords(page, sizeOf(allocations, number))}`;
+    const { name } = session.device(deviceOf(allocations, number));
     const whose = name === finder ? '' : `${name}: `;
-    return { line: line[number], message: whose + allocationWords(session, number) + handed };
+    return {
+      line: lineOf(allocations, number),
+      message: whose + allocationWords(session, number) + handed,
+    };
   }
 
   function tell(outcome: Outcome, other: number, { from, to }: Extent): void {
     const { pageSize } = session.options;
-    const { slot, nslots, line } = session.allocations;
+    const { allocations } = session;
     const number = outcome.allocation;
     const pool = poolOf(session, number);
     const lines =
-      line[other] === outcome.line
+      lineOf(allocations, other) === outcome.line
         ? `line ${outcome.line}`
-        : `lines ${line[other]} and ${outcome.line}`;
+        : `lines ${lineOf(allocations, other)} and ${outcome.line}`;
     const device = outcome.device.name;
     const related = [owner(other, device), owner(number, device)];
     const place = { line: outcome.line, device, related };
@@ -134,8 +150,10 @@ export function createOwnershipCheck(session: Session, log: FindingLog): Observe
       address: first,
     }));
 
-    const ownedFrom = Math.max(from, slot[other], slot[number]);
-    const ownedTo = Math.min(to, slot[other] + nslots[other], slot[number] + nslots[number]);
+    const ownedFrom = Math.max(from, slotOf(allocations, other), slotOf(allocations, number));
+    const endOf = (owned: number): number =>
+      slotOf(allocations, owned) + nslotsOf(allocations, owned);
+    const ownedTo = Math.min(to, endOf(other), endOf(number));
     if (ownedFrom >= ownedTo) return;
     addFinding(log, 'double-allocated-slot', () => ({
       ...place,

@@ -1,6 +1,7 @@
 import { OP_NAMES } from '../events/batch.js';
 import { hex } from '../events/numbers.js';
 import { IO_TLB_SIZE } from '../kernel/constants.js';
+import { addressOf, nslotsOf, offsetOf, opOf, sizeOf, slotOf } from '../replay/allocations.js';
 import type { Session } from '../replay/session.js';
 
 /** `4 KiB`, `8192 bytes`: the shorter exact way to say a size. */
@@ -22,11 +23,12 @@ export function rangeWords(from: number, bytes: number): string {
 
 /** One allocation of a session: `4 KiB map: slots 5-6, 0x80002800-0x800037ff`. */
 export function allocationWords(session: Session, number: number): string {
-  const { op, size, slot, nslots, address, offset } = session.allocations;
-  const start = address[number] - offset[number];
+  const { allocations } = session;
+  const start = addressOf(allocations, number) - offsetOf(allocations, number);
+  const nslots = nslotsOf(allocations, number);
   return (
-    `${sizeWords(size[number])} ${OP_NAMES[op[number]]}:` +
-    ` ${slotWords(slot[number], nslots[number])},` +
-    ` ${rangeWords(start, nslots[number] * IO_TLB_SIZE)}`
+    `${sizeWords(sizeOf(allocations, number))} ${OP_NAMES[opOf(allocations, number)]}:` +
+    ` ${slotWords(slotOf(allocations, number), nslots)},` +
+    ` ${rangeWords(start, nslots * IO_TLB_SIZE)}`
   );
 }

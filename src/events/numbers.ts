@@ -9,6 +9,13 @@ export const ADDRESS_LIMIT = 2 ** 52;
  */
 export const MAX_NSLABS = 2 ** 24;
 
+const NO_DIGIT = 0xff;
+
+/** Hex digits that a 32-bit number holds without its sign. */
+const HALF_DIGITS = 7;
+
+const POWERS_OF_16 = Float64Array.from({ length: HALF_DIGITS + 1 }, (_, n) => 16 ** n);
+
 /**
  * Reads a whole field as a number. A hot loop over bytes: no string is made.
  * @returns the number, or NaN for what is no number or not below 2^53
@@ -46,6 +53,91 @@ function hexDigit(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
   const letter = byte | 0x20;
   return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
+}
+
+/** What a byte is as a digit, decimal or hex; NO_DIGIT for others. */
+const DIGITS = Uint8Array.from({ length: 256 }, (_, byte) => {
+  const digit = hexDigit(byte);
+  return digit < 0 ? NO_DIGIT : digit;
+});
+
+/**
+ * Reads the number that begins at `at` into `into[slot]`, and ends at the first byte that is no digit
+ * of it. The hot loop of the parsers: digits are gathered in 32-bit numbers, two at most, and only
+ * these make a double.
+ * @returns where it ends; -1 for no number, and for one of more digits than the two hold (15 decimal,
+ *   14 hex), which may be a good one
+ */
+export function readNumber(
+  bytes: Uint8Array,
+  at: number,
+  into: Float64Array,
+  slot: number,
+): number {
+  const isHex = bytes[at] === 0x30 && (bytes[at + 1] | 0x20) === 0x78;
+  return isHex ? readHex(bytes, at + 2, into, slot) : readDecimal(bytes, at, into, slot);
+}
+
+/** The same for hex digits without `0x`. */
+export function readHex(bytes: Uint8Array, from: number, into: Float64Array, slot: number): number {
+  let at = from;
+  let value = 0;
+  for (let digit = DIGITS[bytes[at]]; digit < 16; digit = DIGITS[bytes[++at]]) {
+    if (at - from === HALF_DIGITS) return readHexRest(bytes, from, value, into, slot);
+    value = (value << 4) | digit;
+  }
+  into[slot] = value;
+  return at > from ? at : -1;
+}
+
+function readHexRest(
+  bytes: Uint8Array,
+  from: number,
+  high: number,
+  into: Float64Array,
+  slot: number,
+): number {
+  let at = from + HALF_DIGITS;
+  let low = 0;
+  for (let digit = DIGITS[bytes[at]]; digit < 16; digit = DIGITS[bytes[++at]]) {
+    if (at - from === 2 * HALF_DIGITS) return -1;
+    low = (low << 4) | digit;
+  }
+  into[slot] = high * POWERS_OF_16[at - from - HALF_DIGITS] + low;
+  return at;
+}
+
+/** The same for decimal digits. */
+export function readDecimal(
+  bytes: Uint8Array,
+  from: number,
+  into: Float64Array,
+  slot: number,
+): number {
+  let at = from;
+  let value = 0;
+  for (let digit = DIGITS[bytes[at]]; digit < 10; digit = DIGITS[bytes[++at]]) {
+    if (at - from === 9) return readDecimalRest(bytes, from, value, into, slot);
+    value = value * 10 + digit;
+  }
+  into[slot] = value;
+  return at > from ? at : -1;
+}
+function readDecimalRest(
+  bytes: Uint8Array,
+  from: number,
+  high: number,
+  into: Float64Array,
+  slot: number,
+): number {
+  let at = from + 9;
+  let value = high;
+  for (let digit = DIGITS[bytes[at]]; digit < 10; digit = DIGITS[bytes[++at]]) {
+    if (at - from === 15) return -1;
+    value = value * 10 + digit;
+  }
+  into[slot] = value;
+  return at;
 }
 
 /**

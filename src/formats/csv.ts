@@ -13,8 +13,10 @@ import {
   resetRow,
 } from './csvColumns.js';
 import { createDirectiveReader, isDirective } from './csvDirectives.js';
+import { plainRowReader, type ReadPlainRow } from './csvPlainRow.js';
 import type { LineParser, ParseContext, TraceFormat } from './format.js';
 import { endOfText, isBlank, NEWLINE, startsWithAt, textOf } from './lines.js';
+import { viewOf } from './literals.js';
 
 const HASH = 0x23;
 const COMMA = 0x2c;
@@ -69,6 +71,7 @@ function open(context: ParseContext): LineParser {
   const row: Row = emptyRow();
   let columns: string[] = [];
   let columnReader: ReadColumn[] = [];
+  let readRow: ReadPlainRow = () => -1;
   let line = context.linesBefore;
 
   const problem = (message: string, bytes: Buffer, from: number, to: number): void =>
@@ -94,6 +97,7 @@ function open(context: ParseContext): LineParser {
     columnReader = columns.map((column) =>
       ignored.includes(column) ? readers.time : readers[column],
     );
+    readRow = plainRowReader(columns, names);
   }
 
   /** Reads the fields between commas; the plain row, without a string made. */
@@ -161,10 +165,16 @@ function open(context: ParseContext): LineParser {
 
   return {
     parse(bytes, from, end, batch) {
+      const view = viewOf(bytes);
       let at = from;
       while (at < end) {
         if (isFull(batch)) return at;
         line++;
+        const next = readRow(bytes, view, at, line, batch);
+        if (next > 0) {
+          at = next;
+          continue;
+        }
         const newline = bytes.indexOf(NEWLINE, at);
         const start = line === 1 && startsWithAt(bytes, at, BOM) ? at + BOM.length : at;
         parseLine(bytes, start, endOfText(bytes, start, newline), batch);

@@ -1,181 +1,214 @@
 import type { Pool } from '../swiotlb/pool.js';
+import {
+  type AddressIndex,
+  createAddressIndex,
+  entryAt,
+  findEntry,
+  RELEASED_DOUBLES,
+} from './addressIndex.js';
+import type { Outcome } from './outcome.js';
 
 /** What became of an entry of the table. */
-const State = { free: 0, live: 1, refused: 2, released: 3 } as const;
+const State = { free: 0, live: 1, refused: 2 } as const;
 
 /**
- * The allocations of a replay, in columns, by number. A number is used again some time after its
- * allocation was released; until then the columns tell what a later, second unmap is about.
+ * The allocations of a replay, by number. A number is used again once its allocation was released;
+ * what a later, second unmap needs of it is kept aside.
+ *
+ * Each is a record of 64 bytes, read through two views: they are looked up in any order, and one
+ * cache line costs less than one of each of a dozen columns.
  */
 export interface Allocations {
-  line: Float64Array;
-  /** One of `Op`. */
-  op: Uint8Array;
-  device: Int32Array;
-  /** The model's tlb_addr; NaN where it refused what the recorded kernel had served. */
-  address: Float64Array;
-  /** The address that the trace knows it by. */
-  recordedAddr: Float64Array;
-  /** Bytes asked for. */
-  size: Float64Array;
-  /** Bytes in front of the data, padding slots included. */
-  offset: Int32Array;
+  doubles: Float64Array;
+  ints: Int32Array;
   /** The pool that holds it; undefined where the model refused it. */
   pool: (Pool | undefined)[];
-  /** First slot, padding included. */
-  slot: Int32Array;
-  nslots: Int32Array;
-  dir: Uint8Array;
-  state: Uint8Array;
-  /** The next live allocation that the trace knows by an address in the same slot; -1 at the end. */
-  next: Int32Array;
-  /** Entries in use, live or not. */
+  /** Records in use, live or not. */
   length: number;
   /** Live allocations. */
   live: number;
   unused: number[];
   index: AddressIndex;
+  /** The record that `findReleased` fills; -1 before it is needed. */
+  ghost: number;
 }
 
-/** From recorded addresses, by slot, to allocations: an open hash table. */
-interface AddressIndex {
-  /** Address / 2048, rounded down; NaN in an empty bucket. */
-  key: Float64Array;
-  /** Newest live allocation, -1 for none. */
-  live: Int32Array;
-  /** The allocation that was released last, -1 for none. */
-  released: Int32Array;
-  count: number;
-}
+/** Places in a record: doubles first, then 32-bit integers. */
+const DOUBLES = 8;
+const LINE = 0;
+const ADDRESS = 1;
+const RECORDED_ADDR = 2;
+const SIZE = 3;
+const INTS = 2 * DOUBLES;
+const SLOT = 8;
+const NSLOTS = 9;
+const OFFSET = 10;
+const DEVICE = 11;
+const OP = 12;
+const DIR = 13;
+const STATE = 14;
+/** The next older allocation that the trace knows by an address in the same slot; -1 at the end. */
+const NEXT = 15;
 
-/** Live allocations in one slot that a search looks at; a trace with more of them lost its unmaps. */
+/** Allocations in one slot that a search looks at; a trace with more of them lost its unmaps. */
 const MAX_CHAIN = 64;
 
-function createIndex(capacity: number): AddressIndex {
-  return {
-    key: new Float64Array(capacity).fill(Number.NaN),
-    live: new Int32Array(capacity).fill(-1),
-    released: new Int32Array(capacity).fill(-1),
-    count: 0,
-  };
+/** Line of the trace that made it. */
+export function lineOf({ doubles }: Allocations, number: number): number {
+  return doubles[number * DOUBLES + LINE];
+}
+
+/** One of `Op`. */
+export function opOf({ ints }: Allocations, number: number): number {
+  return ints[number * INTS + OP];
+}
+
+/** Index into the trace's devices. */
+export function deviceOf({ ints }: Allocations, number: number): number {
+  return ints[number * INTS + DEVICE];
+}
+
+/** The model's tlb_addr; NaN where it refused what the recorded kernel had served. */
+export function addressOf({ doubles }: Allocations, number: number): number {
+  return doubles[number * DOUBLES + ADDRESS];
+}
+
+/** The address that the trace knows it by. */
+export function recordedAddrOf({ doubles }: Allocations, number: number): number {
+  return doubles[number * DOUBLES + RECORDED_ADDR];
+}
+
+/** Bytes asked for. */
+export function sizeOf({ doubles }: Allocations, number: number): number {
+  return doubles[number * DOUBLES + SIZE];
+}
+
+/** Bytes in front of the data, padding slots included. */
+export function offsetOf({ ints }: Allocations, number: number): number {
+  return ints[number * INTS + OFFSET];
+}
+
+/** First slot, padding included. */
+export function slotOf({ ints }: Allocations, number: number): number {
+  return ints[number * INTS + SLOT];
+}
+
+/** Slots that it owns. */
+export function nslotsOf({ ints }: Allocations, number: number): number {
+  return ints[number * INTS + NSLOTS];
+}
+
+/** Index into DIR_NAMES. */
+export function dirOf({ ints }: Allocations, number: number): number {
+  return ints[number * INTS + DIR];
+}
+
+/** Whether the model has served it and it was not released. */
+export function isLive({ ints }: Allocations, number: number): boolean {
+  return ints[number * INTS + STATE] === State.live;
 }
 
 /** An empty table. */
 export function createAllocations(): Allocations {
+  const records = new ArrayBuffer(0);
   return {
-    line: new Float64Array(0),
-    op: new Uint8Array(0),
-    device: new Int32Array(0),
-    address: new Float64Array(0),
-    recordedAddr: new Float64Array(0),
-    size: new Float64Array(0),
-    offset: new Int32Array(0),
+    doubles: new Float64Array(records),
+    ints: new Int32Array(records),
     pool: [],
-    slot: new Int32Array(0),
-    nslots: new Int32Array(0),
-    dir: new Uint8Array(0),
-    state: new Uint8Array(0),
-    next: new Int32Array(0),
     length: 0,
     live: 0,
     unused: [],
-    index: createIndex(1024),
+    index: createAddressIndex(),
+    ghost: -1,
   };
-}
-
-function grown<T extends Float64Array | Int32Array | Uint8Array>(column: T, capacity: number): T {
-  const larger = new (column.constructor as new (n: number) => T)(capacity);
-  larger.set(column);
-  return larger;
 }
 
 function newNumber(table: Allocations): number {
   const unused = table.unused.pop();
   if (unused !== undefined) return unused;
-  if (table.length === table.line.length) {
-    const capacity = Math.max(1024, table.length * 2);
-    table.line = grown(table.line, capacity);
-    table.op = grown(table.op, capacity);
-    table.device = grown(table.device, capacity);
-    table.address = grown(table.address, capacity);
-    table.recordedAddr = grown(table.recordedAddr, capacity);
-    table.size = grown(table.size, capacity);
-    table.offset = grown(table.offset, capacity);
-    table.slot = grown(table.slot, capacity);
-    table.nslots = grown(table.nslots, capacity);
-    table.dir = grown(table.dir, capacity);
-    table.state = grown(table.state, capacity);
-    table.next = grown(table.next, capacity);
+  if (table.length * DOUBLES === table.doubles.length) {
+    const larger = new Float64Array(Math.max(1024, table.length * 2) * DOUBLES);
+    larger.set(table.doubles);
+    table.doubles = larger;
+    table.ints = new Int32Array(larger.buffer);
   }
   return table.length++;
 }
 
-function keyOf(address: number): number {
-  return Math.floor(address / 2048);
-}
-
-/** The bucket of a key, or the empty one where it belongs. */
-function bucketOf(index: AddressIndex, key: number): number {
-  const mask = index.key.length - 1;
-  let bucket = Math.imul(key | 0, 0x9e3779b1) >>> 7;
-  for (;;) {
-    bucket &= mask;
-    const there = index.key[bucket];
-    if (there === key || Number.isNaN(there)) return bucket;
-    bucket++;
-  }
-}
-
-function growIndex(table: Allocations): void {
-  const old = table.index;
-  const index = createIndex(old.key.length * 2);
-  for (let from = 0; from < old.key.length; from++) {
-    if (Number.isNaN(old.key[from])) continue;
-    const to = bucketOf(index, old.key[from]);
-    index.key[to] = old.key[from];
-    index.live[to] = old.live[from];
-    index.released[to] = old.released[from];
-  }
-  index.count = old.count;
-  table.index = index;
-}
-
 /**
- * Adds an allocation that the trace knows by `recordedAddr`; the caller fills the other columns.
+ * Adds an allocation that the trace knows by `recordedAddr`; the caller describes it.
  * @param refused the model did not serve it; it is only remembered for its unmap
  */
 export function addAllocation(table: Allocations, recordedAddr: number, refused: boolean): number {
-  if (table.index.count * 2 >= table.index.key.length) growIndex(table);
-  const { index } = table;
-  const key = keyOf(recordedAddr);
-  const bucket = bucketOf(index, key);
-  if (Number.isNaN(index.key[bucket])) {
-    index.key[bucket] = key;
-    index.count++;
-  }
-  const number = newNumber(table);
-  table.recordedAddr[number] = recordedAddr;
-  table.state[number] = refused ? State.refused : State.live;
-  table.next[number] = index.live[bucket];
-  index.live[bucket] = number;
+  const entry = entryAt(table.index, recordedAddr);
+  const newest = table.index.newest[entry] - 1;
+  // No kernel gives a slot away twice: one that the model refused is gone when its slot comes again,
+  // whether or not the trace tells. So a trace without unmaps does not fill memory.
+  const replaces = refused && newest >= 0 && table.ints[newest * INTS + STATE] === State.refused;
+  const number = replaces ? newest : newNumber(table);
+  const { doubles, ints } = table;
+  doubles[number * DOUBLES + RECORDED_ADDR] = recordedAddr;
+  if (replaces) return number;
+  ints[number * INTS + STATE] = refused ? State.refused : State.live;
+  ints[number * INTS + NEXT] = newest;
+  table.index.newest[entry] = number + 1;
   if (!refused) table.live++;
   return number;
 }
 
+/** Tells the table what an allocation is. */
+export function describeAllocation(
+  { doubles, ints, pool }: Allocations,
+  number: number,
+  { line, op, deviceNumber, size, dir, answer }: AllocatedBy,
+): void {
+  const at = number * DOUBLES;
+  doubles[at + LINE] = line;
+  doubles[at + ADDRESS] = answer.address;
+  doubles[at + SIZE] = size;
+  const from = number * INTS;
+  ints[from + SLOT] = answer.slot;
+  ints[from + NSLOTS] = answer.plan.nslots;
+  ints[from + OFFSET] = answer.plan.offset;
+  ints[from + DEVICE] = deviceNumber;
+  ints[from + OP] = op;
+  ints[from + DIR] = dir;
+  if (pool[number] !== answer.pool) pool[number] = answer.pool;
+}
+
+/** The request that made an allocation, and its answer. */
+export type AllocatedBy = Pick<Outcome, 'line' | 'op' | 'deviceNumber' | 'size' | 'dir' | 'answer'>;
+
 /** The newest allocation, not yet released, that the trace knows by exactly this address; -1 for none. */
 export function findAllocation(table: Allocations, recordedAddr: number): number {
-  let number = table.index.live[bucketOf(table.index, keyOf(recordedAddr))];
+  const { doubles, ints, index } = table;
+  const entry = findEntry(index, recordedAddr);
+  let number = entry < 0 ? -1 : index.newest[entry] - 1;
   for (let n = 0; n < MAX_CHAIN && number >= 0; n++) {
-    if (table.recordedAddr[number] === recordedAddr) return number;
-    number = table.next[number];
+    if (doubles[number * DOUBLES + RECORDED_ADDR] === recordedAddr) return number;
+    number = ints[number * INTS + NEXT];
   }
   return -1;
 }
 
-/** The allocation at exactly this address that was released last, if nothing came after it; -1 for none. */
+/**
+ * The allocation at exactly this address that was released last, if nothing was released in its slot
+ * since; -1 for none. It has its line, operation and addresses, until the next call.
+ */
 export function findReleased(table: Allocations, recordedAddr: number): number {
-  const number = table.index.released[bucketOf(table.index, keyOf(recordedAddr))];
-  return number >= 0 && table.recordedAddr[number] === recordedAddr ? number : -1;
+  const entry = findEntry(table.index, recordedAddr);
+  if (entry < 0) return -1;
+  const from = entry * RELEASED_DOUBLES;
+  const [line, op, address, knownAs] = table.index.released.subarray(from, from + RELEASED_DOUBLES);
+  if (line === 0 || knownAs !== recordedAddr) return -1;
+  if (table.ghost < 0) table.ghost = newNumber(table);
+  const { ghost, doubles, ints } = table;
+  doubles[ghost * DOUBLES + LINE] = line;
+  doubles[ghost * DOUBLES + ADDRESS] = address;
+  doubles[ghost * DOUBLES + RECORDED_ADDR] = recordedAddr;
+  ints[ghost * INTS + OP] = op;
+  ints[ghost * INTS + STATE] = State.free;
+  return ghost;
 }
 
 /**
@@ -183,40 +216,42 @@ export function findReleased(table: Allocations, recordedAddr: number): number {
  * For addresses that are no allocation's own.
  */
 export function findAround(table: Allocations, recordedAddr: number): number {
-  const key = keyOf(recordedAddr);
   for (let below = 0; below < 128; below++) {
-    const number = table.index.live[bucketOf(table.index, key - below)];
+    const entry = findEntry(table.index, recordedAddr - below * 2048);
+    const number = entry < 0 ? -1 : table.index.newest[entry] - 1;
     if (number < 0 || !isLive(table, number)) continue;
-    const end = table.recordedAddr[number] - table.offset[number] + table.nslots[number] * 2048;
-    if (recordedAddr < end) return number;
+    const begin = recordedAddrOf(table, number) - offsetOf(table, number);
+    if (recordedAddr < begin + nslotsOf(table, number) * 2048) return number;
   }
   return -1;
 }
 
-/** Whether the model has served it and it was not released. */
-export function isLive(table: Allocations, number: number): boolean {
-  return table.state[number] === State.live;
-}
-
-/** Takes an allocation off the live ones. Its columns stay until its slot sees another release. */
+/** Takes an allocation off the live ones; its number is free for the next. */
 export function endAllocation(table: Allocations, number: number): void {
-  const { index } = table;
-  const bucket = bucketOf(index, keyOf(table.recordedAddr[number]));
-  if (index.live[bucket] === number) {
-    index.live[bucket] = table.next[number];
+  const { ints } = table;
+  const { newest } = table.index;
+  const entry = findEntry(table.index, recordedAddrOf(table, number));
+  const next = ints[number * INTS + NEXT];
+  if (newest[entry] - 1 === number) {
+    newest[entry] = next + 1;
   } else {
-    let before = index.live[bucket];
-    while (table.next[before] !== number) before = table.next[before];
-    table.next[before] = table.next[number];
+    let before = newest[entry] - 1;
+    while (ints[before * INTS + NEXT] !== number) before = ints[before * INTS + NEXT];
+    ints[before * INTS + NEXT] = next;
   }
   if (isLive(table, number)) table.live--;
-  table.state[number] = State.released;
-  const older = index.released[bucket];
-  if (older >= 0) {
-    table.state[older] = State.free;
-    table.unused.push(older);
-  }
-  index.released[bucket] = number;
+  ints[number * INTS + STATE] = State.free;
+  table.unused.push(number);
+  keepReleased(table, entry, number);
+}
+
+function keepReleased(table: Allocations, entry: number, number: number): void {
+  const { released } = table.index;
+  const at = entry * RELEASED_DOUBLES;
+  released[at] = lineOf(table, number);
+  released[at + 1] = opOf(table, number);
+  released[at + 2] = addressOf(table, number);
+  released[at + 3] = recordedAddrOf(table, number);
 }
 
 /** Calls `visit` with the number of each live allocation, in no particular order. */

@@ -13,12 +13,16 @@ import {
 import {
   type Allocations,
   addAllocation,
+  addressOf,
   createAllocations,
+  describeAllocation,
   endAllocation,
   findAllocation,
   findAround,
   findReleased,
   isLive,
+  recordedAddrOf,
+  sizeOf,
 } from './allocations.js';
 import { createDeviceTable, type SessionDevice, type SessionOptions } from './devices.js';
 import { followRecord } from './follow.js';
@@ -61,11 +65,13 @@ export interface Session {
   observers: Observer[];
   /** A device that has had events, by its number in the trace. */
   device(number: number): Device;
-  /** Replays a batch of events. Declarations of the trace may have grown since the last. */
-  run(batch: EventBatch): void;
+  /** Replays a batch of events, or a part of it. Declarations of the trace may have grown since the last. */
+  run(batch: EventBatch, from?: number, to?: number): void;
   /** To be called once, after the last event. */
   finish(): void;
 }
+
+type Watcher = (outcome: Outcome) => void;
 
 /**
  * A session whose pools are empty.
@@ -75,7 +81,10 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
   const { release, pageSize, followsLook = false } = options;
   const allocations = createAllocations();
   const observers: Observer[] = [];
-  let forewarned: Observer[] = [];
+  // The observers' functions by event: looked up once a batch, not once an event.
+  let beforeRequest: Watcher[] = [];
+  let onRequest: Watcher[] = [];
+  let onRelease: Watcher[] = [];
   const assumptions: Assumption[] = [];
   const devices = createDeviceTable(info, options, assumptions);
   const transients = createTransientBases();
@@ -149,7 +158,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     request.lookAt = outcome.look === Look.lastArea ? outcome.recordedAddr : Number.NaN;
     const hasAddress = outcome.recorded === Recorded.address;
     if (hasAddress && !startIndex.done) inferStartIndex(startIndex);
-    for (const observer of forewarned) observer.beforeRequest?.(outcome);
+    for (let i = 0; i < beforeRequest.length; i++) beforeRequest[i](outcome);
     if (outcome.op === Op.map) mapSingle(release, pageSize, device, request, answer);
     else allocPages(release, pageSize, device, request, answer);
     outcome.allocAlignMask = request.allocAlignMask;
@@ -170,22 +179,13 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     if (!refused || hasAddress) {
       rememberAllocation(hasAddress ? outcome.recordedAddr : answer.address, refused);
     }
-    for (const observer of observers) observer.onRequest?.(outcome);
+    for (let i = 0; i < onRequest.length; i++) onRequest[i](outcome);
     if (!refused && outcome.recorded >= Recorded.full) releaseUnrecorded();
   }
 
   function rememberAllocation(knownAs: number, refused: boolean): void {
     const number = addAllocation(allocations, knownAs, refused);
-    allocations.line[number] = outcome.line;
-    allocations.op[number] = outcome.op;
-    allocations.device[number] = outcome.deviceNumber;
-    allocations.address[number] = answer.address;
-    allocations.size[number] = outcome.size;
-    allocations.offset[number] = answer.plan.offset;
-    allocations.pool[number] = answer.pool;
-    allocations.slot[number] = answer.slot;
-    allocations.nslots[number] = answer.plan.nslots;
-    allocations.dir[number] = outcome.dir;
+    describeAllocation(allocations, number, outcome);
     if (!refused) outcome.allocation = number;
   }
 
@@ -198,7 +198,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     // Not as a driver would give it back, by its page, which may not be where it begins.
     unmapSingle(outcome.device, answer.address, believedSize(), outcome.released);
     outcome.match = Match.live;
-    for (const observer of observers) observer.onRelease?.(outcome);
+    for (let i = 0; i < onRelease.length; i++) onRelease[i](outcome);
     endAllocation(allocations, outcome.allocation);
   }
 
@@ -211,7 +211,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
   function believedSize(): number | undefined {
     if (!release.believesUnmapSize) return undefined;
     if (!Number.isNaN(outcome.allocSize)) return outcome.allocSize;
-    return outcome.allocation < 0 ? undefined : allocations.size[outcome.allocation];
+    return outcome.allocation < 0 ? undefined : sizeOf(allocations, outcome.allocation);
   }
 
   function replayRelease(): void {
@@ -224,11 +224,11 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     outcome.allocation = number;
     if (number >= 0) {
       outcome.match = isLive(allocations, number) ? Match.live : Match.refused;
-      if (outcome.match === Match.live) releaseAt(allocations.address[number]);
+      if (outcome.match === Match.live) releaseAt(addressOf(allocations, number));
     } else {
       releaseUnmatched(address);
     }
-    for (const observer of observers) observer.onRelease?.(outcome);
+    for (let i = 0; i < onRelease.length; i++) onRelease[i](outcome);
     if (number >= 0) endAllocation(allocations, number);
   }
 
@@ -243,7 +243,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     outcome.allocation = released;
     const around = released >= 0 ? released : findAround(allocations, address);
     if (around < 0) return;
-    const moved = allocations.address[around] - allocations.recordedAddr[around];
+    const moved = addressOf(allocations, around) - recordedAddrOf(allocations, around);
     if (Number.isFinite(moved)) releaseAt(address + moved);
   }
 
@@ -256,9 +256,11 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     transients,
     observers,
     device: (number) => devices.list[number].device,
-    run(batch) {
-      forewarned = observers.filter(({ beforeRequest }) => beforeRequest !== undefined);
-      for (let n = 0; n < batch.length; n++) {
+    run(batch, from = 0, to = batch.length) {
+      beforeRequest = observers.flatMap((observer) => observer.beforeRequest ?? []);
+      onRequest = observers.flatMap((observer) => observer.onRequest ?? []);
+      onRelease = observers.flatMap((observer) => observer.onRelease ?? []);
+      for (let n = from; n < to; n++) {
         if (batch.op[n] === Op.grow) {
           replayGrow(batch, n);
           continue;

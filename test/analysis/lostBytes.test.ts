@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { eachLive } from '../../src/replay/allocations.js';
+import { eachLive, sizeOf } from '../../src/replay/allocations.js';
 import { RELEASE_NAMES, scenarios, traceOf } from '../replay/generating.js';
 import { replay } from '../support/replaying.js';
 
@@ -40,7 +40,7 @@ describe('bytes lost inside allocations', () => {
         let asked = 0;
         let count = 0;
         eachLive(session.allocations, (n) => {
-          asked += session.allocations.size[n];
+          asked += sizeOf(session.allocations, n);
           count++;
         });
         expect(count).toBe(live);

@@ -38,7 +38,8 @@ function oracleRequest(outcome: Outcome): OracleRequest {
 /** What the trace's events show to be untrue of a refusal's cause; undefined where it is true. */
 function untruth(session: Session, outcome: Outcome): string | undefined {
   const release = session.options.release.name;
-  const { cause, reason } = causeOfFailure(session.options.release, outcome);
+  const { cause, reason: words } = causeOfFailure(session.options.release, outcome);
+  const reason = words();
   if (cause !== outcome.cause) return `the check says ${outcome.cause}, the analysis ${cause}`;
   const request = oracleRequest(outcome);
   if (release !== 'v6.12' && request.size > request.allocSize) {

@@ -154,6 +154,22 @@ describe('leak', () => {
     expect(findings[1].message).toMatch(/1 allocation .*1 slot/);
   });
 
+  it('tells the device with the oldest first', async () => {
+    const { findings } = await replay(
+      'v6.9',
+      rows(
+        'usb,map,0x5000,2048,,0x80000000',
+        'net,map,0x5000,2048,,0x80000800',
+        'usb,unmap,,2048,,0x80000000',
+        'usb,map,0x7000,100,,0x80001000',
+      ),
+    );
+    expect(findings.map(({ device, line }) => [device, line])).toEqual([
+      ['net', 4],
+      ['usb', 6],
+    ]);
+  });
+
   it('leaves out what the model refused', async () => {
     const { found } = await replay('v6.9', rows('net,map,0x5000,262145,,0x80000000'));
     expect(found).toEqual(['pool-full@3']);

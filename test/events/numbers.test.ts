@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { hex, parseDecimal, parseHex, parseMask, parseNumber } from '../../src/events/numbers.js';
+import {
+  hex,
+  parseDecimal,
+  parseHex,
+  parseMask,
+  parseNumber,
+  readNumber,
+} from '../../src/events/numbers.js';
 
 type Parse = (bytes: Uint8Array, from: number, to: number) => number;
 
@@ -128,4 +135,48 @@ test('hex is written as it is read', () => {
       expect(within(parseNumber, hex(value))).toBe(value);
     }),
   );
+});
+
+describe('the hot reader of numbers', () => {
+  /** The number at the start of a text and where it ends; undefined for what it leaves to others. */
+  function readStart(text: string): { value: number; end: number } | undefined {
+    const into = new Float64Array(2);
+    const end = readNumber(Buffer.from(`,${text}`), 1, into, 1);
+    return end < 0 ? undefined : { value: into[1], end: end - 1 };
+  }
+
+  test('reads every address, whatever follows', () => {
+    const address = fc.oneof(
+      fc.nat(),
+      fc.maxSafeNat().map((value) => value % 2 ** 52),
+    );
+    const behind = fc.constantFrom('', ',', '\n', ')', '-5', 'y', 'g');
+    fc.assert(
+      fc.property(address, behind, (value, rest) => {
+        const text = `0x${value.toString(16)}`;
+        expect(readStart(text + rest)).toEqual({ value, end: text.length });
+        const decimal = `${value % 1e15}`;
+        expect(readStart(decimal + rest)).toEqual({ value: value % 1e15, end: decimal.length });
+      }),
+    );
+  });
+
+  test('leaves what has more digits than it holds, and what is no number', () => {
+    for (const text of ['0x123456789abcde0', '0x00000000000000a', '1'.repeat(16), '0x', '', 'a']) {
+      expect(readStart(text)).toBeUndefined();
+    }
+    expect(readStart('0x123456789abcde')?.value).toBe(0x123456789abcde);
+    expect(readStart('1'.repeat(15))?.value).toBe(111_111_111_111_111);
+  });
+
+  test('reads what the careful one reads, or leaves it', () => {
+    fc.assert(
+      fc.property(fc.array(DIGITS, { maxLength: 20 }), (bytes) => {
+        const text = String.fromCharCode(...bytes);
+        const read = readStart(text);
+        if (read === undefined || read.value >= 2 ** 53) return;
+        expect(read.value).toBe(within(parseNumber, text.slice(0, read.end)));
+      }),
+    );
+  });
 });
