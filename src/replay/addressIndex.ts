@@ -7,7 +7,10 @@ export interface AddressIndex {
   groups: Float64Array;
   /** For each slot of each group the newest allocation that is not released, plus one; 0 for none. */
   newest: Int32Array;
-  /** The same slots: what was released there last, in RELEASED_DOUBLES. Written often, hardly ever read. */
+  /**
+   * The same slots: what was released there last, in RELEASED_DOUBLES. Written often, hardly ever read;
+   * empty before the first release.
+   */
   released: Float64Array;
   /** Groups in use. */
   count: number;
@@ -27,7 +30,7 @@ export function createAddressIndex(capacity = FIRST_GROUPS): AddressIndex {
   return {
     groups: new Float64Array(capacity),
     newest: new Int32Array(capacity * GROUP_SLOTS),
-    released: new Float64Array(capacity * GROUP_SLOTS * RELEASED_DOUBLES),
+    released: new Float64Array(0),
     count: 0,
   };
 }
@@ -73,11 +76,13 @@ export function entryAt(index: AddressIndex, address: number): number {
 function grow(index: AddressIndex): void {
   const { groups, newest, released, count } = index;
   Object.assign(index, createAddressIndex(groups.length * 2), { count });
+  if (released.length > 0) index.released = new Float64Array(released.length * 2);
   for (let from = 0; from < groups.length; from++) {
     if (groups[from] === 0) continue;
     const to = placeOf(index, groups[from]);
     index.groups[to] = groups[from];
     copyGroup(newest, from, index.newest, to, GROUP_SLOTS);
+    if (released.length === 0) continue;
     copyGroup(released, from, index.released, to, GROUP_SLOTS * RELEASED_DOUBLES);
   }
 }

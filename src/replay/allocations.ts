@@ -200,7 +200,7 @@ export function findReleased(table: Allocations, recordedAddr: number): number {
   if (entry < 0) return -1;
   const from = entry * RELEASED_DOUBLES;
   const [line, op, address, knownAs] = table.index.released.subarray(from, from + RELEASED_DOUBLES);
-  if (line === 0 || knownAs !== recordedAddr) return -1;
+  if (!(line > 0) || knownAs !== recordedAddr) return -1;
   if (table.ghost < 0) table.ghost = newNumber(table);
   const { ghost, doubles, ints } = table;
   doubles[ghost * DOUBLES + LINE] = line;
@@ -246,7 +246,11 @@ export function endAllocation(table: Allocations, number: number): void {
 }
 
 function keepReleased(table: Allocations, entry: number, number: number): void {
-  const { released } = table.index;
+  const { index } = table;
+  if (index.released.length === 0) {
+    index.released = new Float64Array(index.newest.length * RELEASED_DOUBLES);
+  }
+  const { released } = index;
   const at = entry * RELEASED_DOUBLES;
   released[at] = lineOf(table, number);
   released[at + 1] = opOf(table, number);
