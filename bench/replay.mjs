@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { writeCsv, writeDevDbg, writeMixed } from './workload.mjs';
+import { writeCsv, writeDevDbg, writeFtrace, writeMixed } from './workload.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -20,11 +20,14 @@ const SMALL_MEGABYTES = 5;
 
 const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 
-const TRACES = { 'dev-dbg': writeDevDbg, csv: writeCsv, mixed: writeMixed };
+const TRACES = { 'dev-dbg': writeDevDbg, csv: writeCsv, ftrace: writeFtrace, mixed: writeMixed };
+
+/** What a map of each trace holds, and nothing else. */
+const WORDS = { 'dev-dbg': 'orig_addr', csv: ',map,', ftrace: 'map_ret', mixed: 'orig_addr' };
 
 /** Programs that read a trace; `requests` finds how many maps a program says that it has seen. */
 const PROGRAMS = {
-  grep: { command: (file) => `grep -c orig_addr ${file}` },
+  grep: { command: (file, trace) => `grep -c ${WORDS[trace]} ${file}` },
   wc: { command: (file) => `wc -l ${file}` },
   node: { command: () => 'node -e 0' },
   replay: {
@@ -46,6 +49,7 @@ const GOALS = [
   { trace: 'csv', program: 'replay', against: 'wc' },
   { trace: 'csv', program: 'replay', against: 'verify', goal: 1.3 },
   { trace: 'csv', program: 'diff', against: 'replay', goal: 1.3 },
+  { trace: 'ftrace', program: 'replay', against: 'grep', goal: 6 },
   { trace: 'mixed', program: 'replay', against: 'grep', goal: 2 },
 ];
 
@@ -84,7 +88,7 @@ function measure(trace, file) {
   const outputs = {};
   for (let round = 0; round <= Number(options.rounds); round++) {
     for (const name of names) {
-      const { ms, output } = run(PROGRAMS[name].command(file));
+      const { ms, output } = run(PROGRAMS[name].command(file, trace));
       outputs[name] ??= output;
       if (outputs[name] !== output) throw new Error(`void: ${name} of ${trace} differs: ${output}`);
       if (round > 0) times[name].push(ms); // the first fills the page cache
@@ -97,8 +101,7 @@ function measure(trace, file) {
 /** Programs that saw different numbers of maps did not do the same work. */
 function requireEqualWork(trace, outputs) {
   const counts = Object.entries(outputs).flatMap(([name, output]) => {
-    // Every line of the debug print is a map, and what grep counts.
-    if (name === 'grep') return trace === 'csv' ? [] : Number(output);
+    if (name === 'grep') return Number(output);
     const { requests } = PROGRAMS[name];
     return requests === undefined ? [] : Number(requests.exec(output)?.[1]);
   });
@@ -108,7 +111,7 @@ function requireEqualWork(trace, outputs) {
 function measureMemory(files, small) {
   const bare = median(Array.from({ length: 5 }, () => peakMemory('node -e 0')));
   return Object.keys(TRACES).map((trace) => {
-    const at = (file) => peakMemory(PROGRAMS.replay.command(file));
+    const at = (file) => peakMemory(PROGRAMS.replay.command(file, trace));
     const mib = at(files[trace]);
     return { trace, mib, againstNode: mib / bare, againstSmall: mib / at(small[trace]) };
   });

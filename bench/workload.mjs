@@ -71,6 +71,7 @@ function work({ nslabs, areas, full }, random, call) {
       minAlignMask: devices[number].minAlignMask,
       cpu,
       transientBase: Number.NaN,
+      lookAt: Number.NaN,
     };
     mapSingle(release, PAGE_SIZE, devices[number], request, answer);
     if (answer.slot < 0) return false;
@@ -143,6 +144,44 @@ export function writeCsv(path, bytes, seed = 1) {
         `${op === 'map' ? hex(origAddr) : ''},${size},,to_device,,${hex(address)}\n`,
     ),
   );
+  out.close();
+}
+
+/** Records of entry and return probes, as tracefs prints them behind a few lines of the boot log. */
+export function writeFtrace(path, bytes, seed = 4) {
+  const random = randomNumbers(seed);
+  const out = createWriter(path, bytes);
+  const shape = { nslabs: 32_768, areas: 4, full: 0.5 };
+  out.write(
+    '[    0.000000] Linux version 6.8.0 (bench)\n[    0.100000] software IO TLB: area num 4.\n' +
+      '# tracer: nop\n#\n',
+  );
+  let events = 0;
+  const record = (cpu, text) =>
+    `    kworker/${cpu}:1H-4${cpu}      [00${cpu}] d..1. ${clock(events++).padStart(12)}: ${text}\n`;
+  work(shape, random, ({ op, number, size, origAddr, address, cpu }) => {
+    const { name, minAlignMask } = DEVICES[number];
+    if (op === 'unmap') {
+      return out.write(
+        record(
+          cpu,
+          `unmap: (swiotlb_tbl_unmap_single+0x0/0x1a0) dev="${name}" tlb_addr=${hex(address)} size=${size} dir=1 attrs=0x0`,
+        ),
+      );
+    }
+    return out.write(
+      record(
+        cpu,
+        `map: (swiotlb_tbl_map_single+0x0/0x6c0) dev="${name}" orig_addr=${hex(origAddr)} size=${size}` +
+          ` alloc_size=${size} align_mask=0x0 dir=1 attrs=0x0 min_align=${hex(minAlignMask)}` +
+          ' seg_mask=0xffffffff dma_mask=0xffffffffffffffff',
+      ) +
+        record(
+          cpu,
+          `map_ret: (swiotlb_map+0x6f/0x260 <- swiotlb_tbl_map_single) ret=${hex(address)} base=${hex(BASE)} nslabs=${shape.nslabs}`,
+        ),
+    );
+  });
   out.close();
 }
 
