@@ -1,0 +1,89 @@
+import { IOVA_OPS, type IovaDomainLine, type IovaRow, type IovaTrace } from '../events/iommu.js';
+import {
+  BadField,
+  createLineReader,
+  flagOf,
+  granuleOf,
+  kernelOf,
+  lastByteOf,
+  maskField,
+  numberField,
+  numberOf,
+  type Pairs,
+  required,
+  timeField,
+  wordField,
+} from './iommuText.js';
+
+const COLUMNS = ['time', 'cpu', 'dom', 'op', 'id', 'size', 'limit', 'flags', 'iova'];
+
+function domainOf(pairs: Pairs): IovaDomainLine {
+  return {
+    name: required(pairs, 'name'),
+    granule: granuleOf(pairs),
+    startPfn: numberOf(pairs, 'start_pfn'),
+    lazy: flagOf(pairs, 'lazy'),
+    pci: flagOf(pairs, 'pci'),
+    forcedac: flagOf(pairs, 'forcedac'),
+    apertureEnd: lastByteOf(pairs, 'aperture_end'),
+    busDmaLimit: lastByteOf(pairs, 'bus_dma_limit'),
+  };
+}
+
+/** A number, or NaN for an empty field. */
+function optional(name: string, text: string): number {
+  return text === '' ? Number.NaN : numberField(name, text);
+}
+
+function rowOf(trace: IovaTrace, fields: readonly string[], line: number): IovaRow {
+  const [time, cpu, dom, op, id, size, limit, flags, iova] = fields;
+  const domain = trace.domains.findIndex(({ name }) => name === dom);
+  if (domain < 0) throw new BadField(`dom ${dom} has no #domain line`);
+  return {
+    line,
+    time: timeField(time),
+    cpu: numberField('cpu', cpu, trace.kernel.cpus),
+    domain,
+    op: wordField('op', IOVA_OPS, op),
+    id: optional('id', id),
+    size: optional('size', size),
+    limit: limit === '' ? Number.NaN : maskField('limit', limit),
+    flags: optional('flags', flags),
+    pfn: iova === 'fail' ? Number.NaN : optional('iova', iova),
+    failed: iova === 'fail',
+  };
+}
+
+/**
+ * Reads an `#iova-trace 1` (what the IOVA allocator was asked, and what it answered).
+ * @param lines without their newlines
+ */
+export function readIovaTrace(lines: Iterable<string>): IovaTrace {
+  const trace: IovaTrace = {
+    kernel: { version: '', identical: [], pageSize: 4096, cpus: 1 },
+    domains: [],
+    rows: [],
+    problems: { count: 0, first: [] },
+  };
+  const read = createLineReader(
+    {
+      directives: {
+        '#iova-trace': () => undefined,
+        '#kernel': (pairs) => {
+          trace.kernel = kernelOf(pairs);
+        },
+        '#domain': (pairs) => {
+          trace.domains.push(domainOf(pairs));
+        },
+      },
+      columns: COLUMNS,
+      row: (fields, line) => {
+        trace.rows.push(rowOf(trace, fields, line));
+      },
+    },
+    trace.problems,
+  );
+  let line = 0;
+  for (const text of lines) read(text, ++line);
+  return trace;
+}
