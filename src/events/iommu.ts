@@ -70,3 +70,119 @@ export interface IovaTrace {
   rows: IovaRow[];
   problems: ProblemLog;
 }
+
+/** `#pool` of a dma-iommu trace. */
+export interface BouncePoolLine {
+  name: string;
+  base: number;
+  nslabs: number;
+  areas: number;
+}
+
+/** `#device` of a dma-iommu trace: one device, with a domain and a page table of its own. */
+export interface DmaDeviceLine {
+  name: string;
+  granule: number;
+  startPfn: number;
+  lazy: boolean;
+  pci: boolean;
+  /** Last byte that it reaches; Infinity for 64 bits. */
+  dmaMask: number;
+  untrusted: boolean;
+  coherent: boolean;
+  minAlignMask: number;
+  /** Infinity for none. */
+  segBoundaryMask: number;
+  maxSegSize: number;
+}
+
+/** What a row of a dma-iommu trace can be. */
+export const DMA_OPS = [
+  'map_page',
+  'unmap_page',
+  'map_sg',
+  'unmap_sg',
+  'sync_single_cpu',
+  'sync_single_dev',
+  'sync_sg_cpu',
+  'sync_sg_dev',
+  'cpu_write',
+  'cpu_read',
+  'dev_write',
+  'dev_read',
+  'alloc',
+  'free',
+  'iova_alloc',
+  'iova_link',
+  'iova_unlink',
+  'iova_destroy',
+  'fq_timeout',
+] as const;
+
+/** A 64-bit device address in two exact parts. */
+export interface DeviceAddressField {
+  /** The address without its low 12 bits, divided by 4096. */
+  page: number;
+  /** The low 12 bits. */
+  low: number;
+}
+
+/** A stretch of physical memory. */
+export interface PhysPiece {
+  phys: number;
+  length: number;
+}
+
+/** Copies and their bytes. */
+export interface CopyCount {
+  copies: number;
+  bytes: number;
+}
+
+/** One row of a dma-iommu trace. */
+export interface DmaRow {
+  line: number;
+  /** Milliseconds since the start. */
+  time: number;
+  cpu: number;
+  /** Number of its `#device`. */
+  device: number;
+  op: (typeof DMA_OPS)[number];
+  id: number;
+  /** One piece without a length for a lone address; none for an empty field. */
+  phys: PhysPiece[];
+  /** Bytes or entries; NaN for none. */
+  size: number;
+  /** 0 bidirectional, 1 to the device, 2 from the device. */
+  dir: number;
+  /** Attributes of the call, or the data's seed for writes. */
+  attrs: number;
+  /** Device addresses with their lengths (NaN for a lone one); none for `error` and for empty. */
+  dma: (DeviceAddressField & { length: number })[];
+  /** `error` stands in place of the device address. */
+  failed: boolean;
+  /** As it stands in the trace. */
+  result: string;
+  /** State after the row. */
+  granules: number;
+  slots: number;
+  leaked: number;
+  toBounce: CopyCount;
+  fromBounce: CopyCount;
+  /** Cache maintenance, in its order. */
+  arch: (PhysPiece & { for: 'device' | 'cpu' })[];
+  warn: number;
+  /** CRC-32; NaN for none. */
+  crc: number;
+}
+
+/** A dma-iommu trace, read. */
+export interface DmaIommuTrace {
+  kernel: IommuKernelLine;
+  /** Physical memory; undefined where the trace does not tell. */
+  ram: PhysPiece | undefined;
+  pools: BouncePoolLine[];
+  devices: DmaDeviceLine[];
+  rows: DmaRow[];
+  problems: ProblemLog;
+}

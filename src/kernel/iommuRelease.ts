@@ -65,6 +65,8 @@ export interface DmaIommuPolicy {
   syncsSgBeforeMap: boolean;
   /** What map_sg returns where an entry could not be bounced, and where no addresses were left. */
   sgErrors: { bounce: number; addresses: number };
+  /** Nothing is mapped for a device whose min_align_mask is wider than a granule (v6.10 has it). */
+  refusesWideAlignMask: boolean;
   copy: CopyPolicy;
   /** dma_iova_link() and its kin (v6.16). */
   hasLink: boolean;

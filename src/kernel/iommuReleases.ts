@@ -66,6 +66,7 @@ const v510: IommuRelease = {
     syncSgByAddress: false,
     syncsSgBeforeMap: true,
     sgErrors: { bounce: 0, addresses: 0 },
+    refusesWideAlignMask: false,
     copy: { copiesInAlways: false, offsetBelowStart: 'wraps' },
     hasLink: false,
   },
@@ -244,7 +245,7 @@ const v610 = row(
     ),
     commit('e8068f2d756d', "swiotlb: fix swiotlb_bounce() to do partial sync's correctly"),
   ],
-  { dma: { padding: zeroAroundData }, copy: { offsetBelowStart: 'found' } },
+  { dma: { padding: zeroAroundData, refusesWideAlignMask: true }, copy: { offsetBelowStart: 'found' } },
 );
 
 const v616 = row(
