@@ -116,6 +116,7 @@ export function exposed(
       reachable.push({ start: phys, length: (hi - lo + 1) * table.granule });
     }
   }
-  const foreign = subtract(join(reachable), join(owned));
+  const own = join(owned);
+  const foreign = reachable.flatMap((range) => subtract([range], own));
   return foreign.flatMap(({ start, length }) => read(system.memory, start, length));
 }

@@ -1,4 +1,12 @@
-import { createOrder, firstOf, floorOf, insert, type Linked, type Order, remove } from '../iommu/order.js';
+import {
+  createOrder,
+  firstOf,
+  floorOf,
+  insert,
+  type Linked,
+  type Order,
+  remove,
+} from '../iommu/order.js';
 
 /** Where bytes come from that no write of the trace explains. Writes are named by numbers above 0. */
 export const Origin = {

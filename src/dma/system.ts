@@ -1,4 +1,5 @@
 import type { IommuRelease } from '../kernel/iommuRelease.js';
+import type { MapRequest } from '../kernel/plan.js';
 import {
   type Allocator,
   emptyAnswer,
@@ -6,7 +7,6 @@ import {
   type MapAnswer,
   type Released,
 } from '../swiotlb/allocator.js';
-import type { MapRequest } from '../kernel/plan.js';
 import type { Pool } from '../swiotlb/pool.js';
 import { createMemory, type Memory } from './memory.js';
 

@@ -1,8 +1,8 @@
 import {
   type BouncePoolLine,
   type CopyCount,
-  DMA_OPS,
   type DeviceAddressField,
+  DMA_OPS,
   type DmaDeviceLine,
   type DmaIommuTrace,
   type DmaRow,

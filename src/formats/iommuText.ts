@@ -1,5 +1,5 @@
-import { parseMask } from '../events/numbers.js';
 import type { IommuKernelLine } from '../events/iommu.js';
+import { parseMask } from '../events/numbers.js';
 import { logProblem, type ProblemLog } from '../events/trace.js';
 import { PAGE_SIZES } from '../kernel/constants.js';
 

@@ -62,13 +62,7 @@ export function createIovaTree(policy: IovaPolicy, granule: number, startPfn: nu
  * The highest aligned pfn for `size` pfns in a hole between `low` and `high`, from `from` downward;
  * NO_PFN where there is none. Where the kernel's numbers wrap below 0 it refuses as well.
  */
-function walkDown(
-  from: IovaRange,
-  low: number,
-  high: number,
-  size: number,
-  align: number,
-): number {
+function walkDown(from: IovaRange, low: number, high: number, size: number, align: number): number {
   let range = from;
   let end = high;
   for (;;) {

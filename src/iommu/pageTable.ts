@@ -69,7 +69,14 @@ function cut(table: PageTable, run: Run, lo: number, hi: number): void {
   else run.hi = lo - 1;
   if (hi < end) {
     const phys = run.phys + (hi + 1 - run.lo) * granule;
-    const rest = { lo: hi + 1, hi: end, phys, rights: run.rights, prev: undefined, next: undefined };
+    const rest = {
+      lo: hi + 1,
+      hi: end,
+      phys,
+      rights: run.rights,
+      prev: undefined,
+      next: undefined,
+    };
     insert(runs, rest);
   }
   table.mapped -= hi - lo + 1;

@@ -68,8 +68,11 @@ export interface DmaIommuPolicy {
   /** Nothing is mapped for a device whose min_align_mask is wider than a granule (v6.10 has it). */
   refusesWideAlignMask: boolean;
   copy: CopyPolicy;
-  /** dma_iova_link() and its kin (v6.16). */
-  hasLink: boolean;
+  /**
+   * dma_iova_link() and its kin: none; v6.16's, which links an empty middle between two bounced ends
+   * and undoes a failure from the range's start; or that mended (6ec91df8aff7, v7.1).
+   */
+  link: 'none' | 'undoes-from-start' | 'mended';
 }
 
 /** One row of the table of IOMMU generations. */

@@ -68,7 +68,7 @@ const v510: IommuRelease = {
     sgErrors: { bounce: 0, addresses: 0 },
     refusesWideAlignMask: false,
     copy: { copiesInAlways: false, offsetBelowStart: 'wraps' },
-    hasLink: false,
+    link: 'none',
   },
 };
 
@@ -245,7 +245,10 @@ const v610 = row(
     ),
     commit('e8068f2d756d', "swiotlb: fix swiotlb_bounce() to do partial sync's correctly"),
   ],
-  { dma: { padding: zeroAroundData, refusesWideAlignMask: true }, copy: { offsetBelowStart: 'found' } },
+  {
+    dma: { padding: zeroAroundData, refusesWideAlignMask: true },
+    copy: { offsetBelowStart: 'found' },
+  },
 );
 
 const v616 = row(
@@ -253,7 +256,15 @@ const v616 = row(
   'v6.16',
   'ranges of device addresses are allocated first and linked piece by piece',
   [commit('433a76207dcf', 'dma-mapping: Implement link/unlink ranges API')],
-  { dma: { hasLink: true } },
+  { dma: { link: 'undoes-from-start' } },
+);
+
+const v71 = row(
+  v616,
+  'v7.1',
+  'linking leaves out an empty middle, and undoes no more than it did',
+  [commit('6ec91df8aff7', 'iommu/dma: Do not try to iommu_map a 0 length region in swiotlb')],
+  { dma: { link: 'mended' } },
 );
 
 /** The table: mainline oldest first, then the patched kernels and the stable ones. */
@@ -271,6 +282,7 @@ export const IOMMU_RELEASES: readonly IommuRelease[] = [
   v67,
   v610,
   v616,
+  v71,
   s1,
   s2,
   s3,

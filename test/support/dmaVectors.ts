@@ -1,27 +1,30 @@
-import {
-  type ByteRange,
-  deviceRead,
-  deviceWrite,
-  exposed,
-} from '../../src/dma/access.js';
+import { type ByteRange, deviceRead, deviceWrite, exposed } from '../../src/dma/access.js';
 import {
   allocCoherent,
   type CoherentBuffer,
   freeCoherent,
   type PageSource,
 } from '../../src/dma/coherent.js';
-import { createDmaDevice, type DeviceAddress, type DmaDevice } from '../../src/dma/device.js';
+import {
+  addressAfter,
+  createDmaDevice,
+  type DeviceAddress,
+  type DmaDevice,
+} from '../../src/dma/device.js';
+import {
+  allocLinkRange,
+  destroyLinkRange,
+  type LinkRange,
+  linkPiece,
+  unlinkPieces,
+} from '../../src/dma/link.js';
 import { leadsTo, mapPage } from '../../src/dma/mapping.js';
 import { Origin, type Piece, read, write, zero } from '../../src/dma/memory.js';
 import { mapSg, unmapSg } from '../../src/dma/scatter.js';
 import { type SgEntry, type SgSegment, syncSg, syncSingle } from '../../src/dma/sync.js';
 import { createDmaSystem, type DmaSystem, startCall } from '../../src/dma/system.js';
 import { unmapPage } from '../../src/dma/unmapping.js';
-import type {
-  DeviceAddressField,
-  DmaIommuTrace,
-  DmaRow,
-} from '../../src/events/iommu.js';
+import type { DeviceAddressField, DmaIommuTrace, DmaRow } from '../../src/events/iommu.js';
 import { nextTimer, runTimer } from '../../src/iommu/iovaDomain.js';
 import type { IommuRelease } from '../../src/kernel/iommuRelease.js';
 import { createAllocator } from '../../src/swiotlb/allocator.js';
@@ -38,6 +41,9 @@ interface Live {
   entries: SgEntry[];
   segments: SgSegment[];
   buffer: CoherentBuffer | undefined;
+  range: LinkRange | undefined;
+  /** Bytes linked to the range. */
+  linked: number;
 }
 
 interface Player {
@@ -111,7 +117,15 @@ function addressWords({ pfn, offset }: DeviceAddress, granule: number): string {
 }
 
 function liveOf(device: number): Live {
-  return { device, owned: [], entries: [], segments: [], buffer: undefined };
+  return {
+    device,
+    owned: [],
+    entries: [],
+    segments: [],
+    buffer: undefined,
+    range: undefined,
+    linked: 0,
+  };
 }
 
 type Play = (player: Player, device: DmaDevice, row: DmaRow) => Outcome;
@@ -258,6 +272,62 @@ const freeRow: Play = (player, device, row) => {
   return { dma: addressWords(buffer.address, device.table.granule), result: '' };
 };
 
+const iovaAllocRow: Play = ({ system, live }, device, row) => {
+  const range = allocLinkRange(system, device, row.phys[0].phys, row.size);
+  if (range === undefined) return { dma: 'error', result: '' };
+  live.set(row.id, { ...liveOf(row.device), range });
+  return { dma: addressWords(range.start, device.table.granule), result: '' };
+};
+
+function rangeOf(player: Player, row: DmaRow): { mapping: Live; range: LinkRange } {
+  const mapping = liveAt(player, row);
+  if (mapping.range === undefined) throw new Error(`line ${row.line}: ${row.id} is no range`);
+  return { mapping, range: mapping.range };
+}
+
+/** Where bytes of device addresses lead, granule by granule. */
+function ownedFrom(device: DmaDevice, from: DeviceAddress, size: number): ByteRange[] {
+  const { granule } = device.table;
+  const owned: ByteRange[] = [];
+  for (let done = 0; done < size; ) {
+    const address = addressAfter(from, done, granule);
+    const length = Math.min(size - done, granule - address.offset);
+    owned.push({ start: leadsTo(device, address), length });
+    done += length;
+  }
+  return owned;
+}
+
+const iovaLinkRow: Play = (player, device, row) => {
+  const { mapping, range } = rangeOf(player, row);
+  const { granule } = device.table;
+  const { phys } = row.phys[0];
+  const { linked } = mapping;
+  const { size, dir, attrs } = row;
+  const result = linkPiece(player.system, device, range, phys, linked, size, dir, attrs);
+  const address = addressAfter(range.start, linked, granule);
+  if (result === 0) {
+    mapping.linked += size;
+    mapping.owned.push(...ownedFrom(device, address, size));
+  }
+  return { dma: addressWords(address, granule), result: String(result) };
+};
+
+const iovaUnlinkRow: Play = (player, device, row) => {
+  const { mapping, range } = rangeOf(player, row);
+  unlinkPieces(player.system, device, range, 0, row.size, row.dir, row.attrs);
+  mapping.linked = 0;
+  mapping.owned = [];
+  return { dma: addressWords(range.start, device.table.granule), result: '' };
+};
+
+const iovaDestroyRow: Play = (player, device, row) => {
+  const { range } = rangeOf(player, row);
+  destroyLinkRange(player.system, device, range, row.size, row.dir, row.attrs);
+  player.live.delete(row.id);
+  return { dma: addressWords(range.start, device.table.granule), result: '' };
+};
+
 const PLAYS: Partial<Record<DmaRow['op'], Play>> = {
   map_page: mapPageRow,
   unmap_page: unmapPageRow,
@@ -273,6 +343,10 @@ const PLAYS: Partial<Record<DmaRow['op'], Play>> = {
   dev_read: devReadRow,
   alloc: allocRow,
   free: freeRow,
+  iova_alloc: iovaAllocRow,
+  iova_link: iovaLinkRow,
+  iova_unlink: iovaUnlinkRow,
+  iova_destroy: iovaDestroyRow,
 };
 
 /** Bytes that a device reaches, that are not its own and not zero. */
@@ -283,7 +357,10 @@ function leakedBytes({ system, devices, live }: Player, device: number): number 
     devices[device],
     owned.flatMap((mapping) => mapping.owned),
   );
-  return pieces.reduce((sum, { origin, length }) => sum + (origin === Origin.zeroed ? 0 : length), 0);
+  return pieces.reduce(
+    (sum, { origin, length }) => sum + (origin === Origin.zeroed ? 0 : length),
+    0,
+  );
 }
 
 /** The state columns after a row, and what it did. */
@@ -336,9 +413,7 @@ function physWords(row: DmaRow): string {
 /** The columns in which a row's replay differs. */
 function compareRow(player: Player, row: DmaRow, outcome: Outcome): string[] {
   const zeroes = { granules: '0', slots: '0', leaked: '0', to_bounce: '0:0', from_bounce: '0:0' };
-  const state = outcome.hangs
-    ? { ...zeroes, arch: '', warn: '0' }
-    : stateOf(player, row.device);
+  const state = outcome.hangs ? { ...zeroes, arch: '', warn: '0' } : stateOf(player, row.device);
   const was: Record<string, string> = { ...state, dma: outcome.dma, result: outcome.result };
   const expected: Record<string, string> = {
     ...recordedState(row),
@@ -397,4 +472,3 @@ export function replayDma(trace: DmaIommuTrace, release: IommuRelease): DmaRepla
   }
   return { compared, differences };
 }
-
