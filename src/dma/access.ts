@@ -57,7 +57,7 @@ export function deviceWrite(
 ): number {
   let at = 0;
   for (const { phys, length } of reach(device, address, size, Right.write)) {
-    write(system.memory, { start: phys, length, origin: system.call, at, through: 0 });
+    write(system.memory, phys, length, system.call, at, 0);
     at += length;
   }
   return at;

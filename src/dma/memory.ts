@@ -1,13 +1,3 @@
-import {
-  createOrder,
-  firstOf,
-  floorOf,
-  insert,
-  type Linked,
-  type Order,
-  remove,
-} from '../iommu/order.js';
-
 /** Where bytes come from that no write of the trace explains. Writes are named by numbers above 0. */
 export const Origin = {
   /** Zeroed by the kernel. */
@@ -26,112 +16,190 @@ export interface Piece {
   origin: number;
   /** Position of the first byte in what was written, or its address before the trace; 0 for zeroes. */
   at: number;
-  /** Number of the mapping for which it was copied here last; 0 where it was not copied. */
+  /** Number of the call that copied it here last; 0 where it was not copied. */
   through: number;
 }
 
-/** Bytes that are not as they were before the trace. */
-interface Stretch extends Linked<Stretch> {
+/** A place that bytes come from; one object for all bytes of a write. */
+interface Source {
+  origin: number;
+  /** Position of a byte less its address here; 0 for zeroes. */
+  shift: number;
+  through: number;
+}
+
+/** Part of a page with one source. */
+interface Part {
   /** First and last address. */
   lo: number;
   hi: number;
-  origin: number;
-  at: number;
-  through: number;
+  source: Source;
 }
 
-/** Physical memory that knows where its content comes from. What is not listed is as before the trace. */
+/** What is in a page: one source for all of it, or parts, sorted; between them it is as before the trace. */
+type Content = Source | Part[];
+
+/**
+ * Physical memory that knows where its content comes from, in pages of 4096 bytes. Pages that are not
+ * listed are as before the trace, so memory that is never written costs nothing.
+ */
 export interface Memory {
-  stretches: Order<Stretch>;
+  /** By page number. */
+  pages: Map<number, Content>;
+  /** Pages that are written over and over, the pool's: they are found without a search. */
+  dense: (Content | undefined)[];
+  /** Page number of the first of those. */
+  denseFrom: number;
 }
 
-/** Memory in which nothing has been written. */
-export function createMemory(): Memory {
-  return { stretches: createOrder() };
+const PAGE = 4096;
+
+const ZEROES: Source = { origin: Origin.zeroed, shift: 0, through: 0 };
+
+/**
+ * Memory in which nothing has been written.
+ * @param start physical address of what will be written most
+ * @param length bytes of that
+ */
+export function createMemory(start = 0, length = 0): Memory {
+  const denseFrom = Math.floor(start / PAGE);
+  const count = Math.ceil((start + length) / PAGE) - denseFrom;
+  return { pages: new Map(), dense: new Array(count).fill(undefined), denseFrom };
 }
 
-/** The position of a byte further on in the same place; all zeroes are one. */
-function advance(origin: number, at: number, by: number): number {
-  return origin === Origin.zeroed ? 0 : at + by;
+function contentOf(memory: Memory, page: number): Content | undefined {
+  const n = page - memory.denseFrom;
+  return n >= 0 && n < memory.dense.length ? memory.dense[n] : memory.pages.get(page);
 }
 
-/** Forgets what is known of bytes from `lo` to `hi`. */
-function carve({ stretches }: Memory, lo: number, hi: number): void {
-  let stretch = floorOf(stretches, hi);
-  while (stretch !== undefined && stretch.hi >= lo) {
-    const below: Stretch | undefined = stretch.prev;
-    const { hi: end, origin, through } = stretch;
-    const rest = advance(origin, stretch.at, hi + 1 - stretch.lo);
-    if (stretch.lo < lo) {
-      stretch.hi = lo - 1;
-      if (end > hi) {
-        const tail = { lo: hi + 1, hi: end, origin, at: rest, through };
-        insert(stretches, { ...tail, prev: undefined, next: undefined });
-      }
-    } else if (end > hi) {
-      stretch.lo = hi + 1;
-      stretch.at = rest;
+function setContent(memory: Memory, page: number, content: Content | undefined): void {
+  const n = page - memory.denseFrom;
+  if (n >= 0 && n < memory.dense.length) memory.dense[n] = content;
+  else if (content === undefined) memory.pages.delete(page);
+  else memory.pages.set(page, content);
+}
+
+/** The parts of a page, whatever its content. */
+function partsOf(content: Content | undefined, first: number): Part[] {
+  if (content === undefined) return [];
+  if (Array.isArray(content)) return content;
+  return [{ lo: first, hi: first + PAGE - 1, source: content }];
+}
+
+/** Parts with [lo, hi] replaced by a source, or by what was there before the trace. */
+function replace(
+  parts: readonly Part[],
+  lo: number,
+  hi: number,
+  source: Source | undefined,
+): Part[] {
+  const replaced: Part[] = [];
+  let n = 0;
+  for (; n < parts.length && parts[n].lo < lo; n++) {
+    const part = parts[n];
+    replaced.push(part.hi < lo ? part : { lo: part.lo, hi: lo - 1, source: part.source });
+    if (part.hi > hi) break;
+  }
+  if (source !== undefined) replaced.push({ lo, hi, source });
+  for (; n < parts.length; n++) {
+    const part = parts[n];
+    if (part.hi <= hi) continue;
+    replaced.push(part.lo > hi ? part : { lo: hi + 1, hi: part.hi, source: part.source });
+  }
+  return replaced;
+}
+
+/** Gives bytes from `start` to `end`, not included, a source; a hot path. */
+function fill(memory: Memory, start: number, end: number, source: Source | undefined): void {
+  let at = start;
+  while (at < end) {
+    const page = Math.floor(at / PAGE);
+    const first = page * PAGE;
+    const until = Math.min(end, first + PAGE);
+    if (until - at === PAGE) {
+      setContent(memory, page, source);
     } else {
-      remove(stretches, stretch);
+      const content = contentOf(memory, page);
+      if (content !== source) {
+        const parts = replace(partsOf(content, first), at, until - 1, source);
+        setContent(memory, page, parts.length === 0 ? undefined : parts);
+      }
     }
-    stretch = below;
+    at = until;
   }
 }
 
-/** Writes bytes, whatever was there. */
-export function write(memory: Memory, piece: Readonly<Piece>): void {
-  const { start, length, origin, at, through } = piece;
-  if (length <= 0) return;
-  const { stretches } = memory;
-  const hi = start + length - 1;
-  carve(memory, start, hi);
-  if (origin === Origin.before && at === start) return;
-  const below = floorOf(stretches, start);
-  const joins =
-    below !== undefined &&
-    below.hi === start - 1 &&
-    below.origin === origin &&
-    below.through === through &&
-    advance(origin, below.at, start - below.lo) === at;
-  if (joins) below.hi = hi;
-  else insert(stretches, { lo: start, hi, origin, at, through, prev: undefined, next: undefined });
+/**
+ * Writes bytes, whatever was there.
+ * @param at position of the first byte in what is written
+ * @param through the call that copies it here, or 0
+ */
+export function write(
+  memory: Memory,
+  start: number,
+  length: number,
+  origin: number,
+  at: number,
+  through: number,
+): void {
+  const isHome = origin === Origin.before && at === start;
+  if (origin === Origin.zeroed) fill(memory, start, start + length, ZEROES);
+  else
+    fill(
+      memory,
+      start,
+      start + length,
+      isHome ? undefined : { origin, shift: at - start, through },
+    );
 }
 
 /** Zeroes bytes. */
 export function zero(memory: Memory, start: number, length: number): void {
-  write(memory, { start, length, origin: Origin.zeroed, at: 0, through: 0 });
+  fill(memory, start, start + length, ZEROES);
+}
+
+/** Adds bytes to pieces; to the last one, where they continue it. */
+function addPiece(pieces: Piece[], start: number, end: number, source: Source | undefined): void {
+  const origin = source?.origin ?? Origin.before;
+  const at = origin === Origin.zeroed ? 0 : start + (source?.shift ?? 0);
+  const through = source?.through ?? 0;
+  const last = pieces.at(-1);
+  const continues =
+    last !== undefined &&
+    last.origin === origin &&
+    last.through === through &&
+    (origin === Origin.zeroed || last.at + last.length === at);
+  if (continues) last.length += end - start;
+  else pieces.push({ start, length: end - start, origin, at, through });
 }
 
 /** Where the bytes of a range come from, in the order of their addresses; every byte in one piece. */
-export function read({ stretches }: Memory, start: number, length: number): Piece[] {
+export function read(memory: Memory, start: number, length: number): Piece[] {
   const pieces: Piece[] = [];
   const end = start + length;
-  let known = floorOf(stretches, start) ?? firstOf(stretches);
   let at = start;
-  for (; known !== undefined && known.lo < end; known = known.next) {
-    if (known.hi < at) continue;
-    if (known.lo > at) pieces.push(asBefore(at, known.lo - at));
-    const from = Math.max(at, known.lo);
-    const { origin, through } = known;
-    const length = Math.min(known.hi + 1, end) - from;
-    pieces.push({
-      start: from,
-      length,
-      origin,
-      at: advance(origin, known.at, from - known.lo),
-      through,
-    });
-    at = from + length;
+  while (at < end) {
+    const page = Math.floor(at / PAGE);
+    const until = Math.min(end, (page + 1) * PAGE);
+    const content = contentOf(memory, page);
+    if (Array.isArray(content)) {
+      for (const { lo, hi, source } of content) {
+        if (hi < at || lo >= until) continue;
+        if (lo > at) addPiece(pieces, at, lo, undefined);
+        const from = Math.max(at, lo);
+        at = Math.min(hi + 1, until);
+        addPiece(pieces, from, at, source);
+      }
+      if (at < until) addPiece(pieces, at, until, undefined);
+    } else {
+      addPiece(pieces, at, until, content);
+    }
+    at = until;
   }
-  if (at < end) pieces.push(asBefore(at, end - at));
   return pieces;
 }
 
-function asBefore(start: number, length: number): Piece {
-  return { start, length, origin: Origin.before, at: start, through: 0 };
-}
-
-/** Copies bytes for a mapping; the ranges must not overlap. */
+/** Copies bytes for a call; the ranges must not overlap. */
 export function copy(
   memory: Memory,
   from: number,
@@ -140,6 +208,6 @@ export function copy(
   through: number,
 ): void {
   for (const piece of read(memory, from, length)) {
-    write(memory, { ...piece, start: to + piece.start - from, through });
+    write(memory, to + piece.start - from, piece.length, piece.origin, piece.at, through);
   }
 }

@@ -1,3 +1,4 @@
+import { IO_TLB_SIZE } from '../kernel/constants.js';
 import type { IommuRelease } from '../kernel/iommuRelease.js';
 import type { MapRequest } from '../kernel/plan.js';
 import {
@@ -82,10 +83,11 @@ export function createDmaSystem(
   pageSize: number,
   allocator: Allocator,
 ): DmaSystem {
+  const { base, nslabs } = allocator.pool;
   return {
     release,
     pageSize,
-    memory: createMemory(),
+    memory: createMemory(base, nslabs * IO_TLB_SIZE),
     allocator,
     origAddrs: new Map(),
     cpu: 0,

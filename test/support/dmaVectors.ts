@@ -202,7 +202,7 @@ function crcIn({ trace, seeds }: Player, pieces: readonly Piece[]): number {
 const cpuWriteRow: Play = ({ system, seeds }, _, row) => {
   seeds.set(row.line, row.attrs);
   const start = row.phys[0].phys;
-  write(system.memory, { start, length: row.size, origin: row.line, at: 0, through: 0 });
+  write(system.memory, start, row.size, row.line, 0, 0);
   return nothing;
 };
 
