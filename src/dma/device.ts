@@ -30,7 +30,16 @@ export interface DmaDevice extends Omit<DmaDeviceSetup, 'domain'> {
 }
 
 /**
- * A device behind an IOMMU.
+ * Whether a kernel stops at boot where the smallest IOMMU page is no power of two or larger than
+ * PAGE_SIZE (BUG_ON() in init_iova_domain()).
+ */
+export function stopsAtBoot(release: IommuRelease, pageSize: number, granule: number): boolean {
+  if (!Number.isInteger(Math.log2(granule))) return true;
+  return granule > pageSize && !release.dma.largeGranules;
+}
+
+/**
+ * A device behind an IOMMU. Its granule is one at which the kernel does not stop: see stopsAtBoot().
  * @param allocator where its bounce buffers come from
  */
 export function createDmaDevice(

@@ -67,6 +67,11 @@ export interface DmaIommuPolicy {
   sgErrors: { bounce: number; addresses: number };
   /** Nothing is mapped for a device whose min_align_mask is wider than a granule (v6.10 has it). */
   refusesWideAlignMask: boolean;
+  /**
+   * A granule may be larger than a page. No release has this: all stop at boot. It is what the
+   * discussion of August 2021 came to, "Support IOMMU page sizes larger than the CPU page size".
+   */
+  largeGranules: boolean;
   copy: CopyPolicy;
   /**
    * dma_iova_link() and its kin: none; v6.16's, which links an empty middle between two bounced ends

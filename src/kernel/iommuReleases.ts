@@ -67,6 +67,7 @@ const v510: IommuRelease = {
     syncsSgBeforeMap: true,
     sgErrors: { bounce: 0, addresses: 0 },
     refusesWideAlignMask: false,
+    largeGranules: false,
     copy: { copiesInAlways: false, offsetBelowStart: 'wraps' },
     link: 'none',
   },

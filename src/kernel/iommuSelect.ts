@@ -21,12 +21,22 @@ const PLACED = IOMMU_RELEASES.filter(({ kind }) => kind !== 'patched').map((rele
   place: placeOf(release.name) as Place,
 }));
 
+/** Behind a kernel's name: with granules larger than a page, which was proposed and never merged. */
+const LARGE_GRANULES = '+large-granules';
+
 /**
  * The IOMMU generation of a kernel: a row's name, a mainline tag between two rows, or a stable
  * version. Stable versions count as the newest row of their series that is not newer than they are.
+ * `+large-granules` behind any of them allows granules larger than a page.
  * @returns undefined for what is older than v5.10, or no kernel's name
  */
 export function findIommuRelease(name: string): IommuRelease | undefined {
+  if (name.endsWith(LARGE_GRANULES)) {
+    const base = findIommuRelease(name.slice(0, -LARGE_GRANULES.length));
+    if (base === undefined) return undefined;
+    const dma = { ...base.dma, largeGranules: true };
+    return { ...base, name: base.name + LARGE_GRANULES, kind: 'patched', dma };
+  }
   const wanted = name.startsWith('v') ? name : `v${name}`;
   const exact = IOMMU_RELEASES.find((release) => release.name === wanted);
   if (exact !== undefined) return exact;
