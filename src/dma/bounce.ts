@@ -142,9 +142,10 @@ function copyBounce(
   const orig = origAddrsOf(system, pool)[slot];
   if (Number.isNaN(orig)) return;
   const inSlot = IO_TLB_SIZE - 1;
-  const offset = ((address | 0) & inSlot) - ((orig | 0) & device.minAlignMask & inSlot);
+  const { keepsSlotOffset, offsetBelowStart: rule } = release.dma.copy;
+  const kept = keepsSlotOffset ? (orig | 0) & device.minAlignMask & inSlot : 0;
+  const offset = ((address | 0) & inSlot) - kept;
   const left = pool.storedSize[slot] - offset;
-  const rule = release.dma.copy.offsetBelowStart;
   if (rule === 'refused' && (offset < 0 || left < 0)) {
     effects.warnings++;
     return;

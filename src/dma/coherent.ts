@@ -25,6 +25,8 @@ export interface CoherentBuffer {
   address: DeviceAddress;
   /** Bytes asked for. */
   size: number;
+  /** In one block of pages. */
+  isContiguous: boolean;
   /** Pages taken, in the order of device addresses. */
   blocks: ByteRange[];
 }
@@ -109,7 +111,7 @@ export function allocCoherent(
     const address = isContiguous
       ? mapRange(system, device, blocks[0].start, size, Right.both)
       : mapBlocks(system, device, blocks, size);
-    if (typeof address !== 'string') return { address, size, blocks };
+    if (typeof address !== 'string') return { address, size, isContiguous, blocks };
     giveBlocks(system, pages, blocks);
     return address;
   }
@@ -162,11 +164,15 @@ export function freeCoherent(
 export function getSgtable(
   system: DmaSystem,
   device: DmaDevice,
-  { blocks }: CoherentBuffer,
+  { blocks, size, isContiguous }: CoherentBuffer,
 ): SgEntry[] | number {
-  if (device.table.granule > system.pageSize) return ENXIO;
+  const { pageSize } = system;
+  if (device.table.granule > pageSize) return ENXIO;
+  let left = isContiguous ? Math.ceil(size / pageSize) * pageSize : size;
   const entries: SgEntry[] = [];
-  for (const { start, length } of blocks) {
+  for (const { start, length: whole } of blocks) {
+    const length = Math.min(whole, left);
+    left -= length;
     const last = entries.at(-1);
     if (last !== undefined && last.phys + last.length === start) last.length += length;
     else entries.push({ phys: start, length });

@@ -33,6 +33,8 @@ export interface IovaPolicy {
 
 /** What swiotlb copies between a buffer and its bounce buffer, and how it finds the buffer. */
 export interface CopyPolicy {
+  /** Data keeps its offset in a slot, as min_align_mask asks (1f221a0d0dbf, v5.12). */
+  keepsSlotOffset: boolean;
   /** A map copies in whatever the direction (v5.18); before, only what goes to the device. */
   copiesInAlways: boolean;
   /**

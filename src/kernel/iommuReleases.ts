@@ -68,7 +68,7 @@ const v510: IommuRelease = {
     sgErrors: { bounce: 0, addresses: 0 },
     refusesWideAlignMask: false,
     largeGranules: false,
-    copy: { copiesInAlways: false, offsetBelowStart: 'wraps' },
+    copy: { keepsSlotOffset: false, copiesInAlways: false, offsetBelowStart: 'wraps' },
     link: 'none',
   },
 };
@@ -85,8 +85,16 @@ const v511 = row(
   { iova: { secondPass: 'wraps', flushEmptiesDepot: true }, dma: { bounces: true } },
 );
 
-const v513 = row(
+const v512 = row(
   v511,
+  'v5.12',
+  'bounce buffers keep the offset in a slot that min_align_mask asks for',
+  [commit('1f221a0d0dbf', 'swiotlb: respect min_align_mask')],
+  { copy: { keepsSlotOffset: true } },
+);
+
+const v513 = row(
+  v512,
   'v5.13',
   'iommu.forcedac=1 does without the try below 4 GiB',
   [commit('3542dcb15cef', 'iommu/dma: Resurrect the "forcedac" option')],
@@ -272,6 +280,7 @@ const v71 = row(
 export const IOMMU_RELEASES: readonly IommuRelease[] = [
   v510,
   v511,
+  v512,
   v513,
   v515,
   v516,
