@@ -1,4 +1,4 @@
-import type { ProblemLog } from './trace.js';
+import type { Assumption, ProblemLog } from './trace.js';
 
 /** `#kernel` of an IOMMU trace. */
 export interface IommuKernelLine {
@@ -24,6 +24,8 @@ export interface IovaDomainLine {
   apertureEnd: number;
   /** Last byte; Infinity for none. */
   busDmaLimit: number;
+  /** Names of the devices behind it, where the trace tells. */
+  devices: string[];
 }
 
 /** What a row of an IOVA trace can be. */
@@ -69,6 +71,8 @@ export interface IovaTrace {
   domains: IovaDomainLine[];
   rows: IovaRow[];
   problems: ProblemLog;
+  /** What was not read. */
+  assumptions: Assumption[];
 }
 
 /** `#pool` of a dma-iommu trace. */
@@ -185,4 +189,6 @@ export interface DmaIommuTrace {
   devices: DmaDeviceLine[];
   rows: DmaRow[];
   problems: ProblemLog;
+  /** What was not read. */
+  assumptions: Assumption[];
 }

@@ -11,9 +11,13 @@ import {
 import { ADDRESS_LIMIT, isSegBoundary, MAX_NSLABS } from '../events/numbers.js';
 import {
   BadField,
+  checkVersion,
   createLineReader,
+  type Directive,
+  declare,
   flagOf,
   granuleOf,
+  KERNEL_KEYS,
   kernelOf,
   maskField,
   numberField,
@@ -39,6 +43,11 @@ function poolOf(pairs: Pairs): BouncePoolLine {
   }
   return { name: pairs.get('name') ?? 'default', base, nslabs, areas };
 }
+
+const DEVICE_KEYS = (
+  'name,granule,start_pfn,lazy,dma_mask,pci,untrusted,coherent,min_align_mask,' +
+  'seg_boundary_mask,max_seg_size'
+).split(',');
 
 function deviceOf(pairs: Pairs): DmaDeviceLine {
   const segBoundaryMask = maskField('seg_boundary_mask', required(pairs, 'seg_boundary_mask'));
@@ -110,11 +119,16 @@ function crcOf(text: string): number {
   return Number.parseInt(text, 16);
 }
 
-function rowOf(trace: DmaIommuTrace, fields: readonly string[], line: number): DmaRow {
+function rowOf(
+  trace: DmaIommuTrace,
+  numbers: ReadonlyMap<string, number>,
+  fields: readonly string[],
+  line: number,
+): DmaRow {
   const [time, cpu, dev, op, id, phys, size, dir, attrs, dma, result, ...state] = fields;
   const [granules, slots, leaked, toBounce, fromBounce, arch, warn, crc] = state;
-  const device = trace.devices.findIndex(({ name }) => name === dev);
-  if (device < 0) throw new BadField(`dev ${dev} has no #device line`);
+  const device = numbers.get(dev);
+  if (device === undefined) throw new BadField(`dev ${dev} has no #device line`);
   return {
     line,
     time: timeField(time),
@@ -140,6 +154,42 @@ function rowOf(trace: DmaIommuTrace, fields: readonly string[], line: number): D
   };
 }
 
+function directivesFor(
+  trace: DmaIommuTrace,
+  numbers: Map<string, number>,
+): Record<string, Directive> {
+  return {
+    '#dma-iommu-trace': { keys: ['1'], read: checkVersion },
+    '#kernel': {
+      keys: KERNEL_KEYS,
+      read: (pairs) => {
+        trace.kernel = kernelOf(pairs);
+      },
+    },
+    '#ram': {
+      keys: ['base', 'size'],
+      read: (pairs) => {
+        const phys = numberOf(pairs, 'base', ADDRESS_LIMIT);
+        trace.ram = { phys, length: numberOf(pairs, 'size', ADDRESS_LIMIT) };
+      },
+    },
+    '#pool': {
+      keys: ['name', 'base', 'nslabs', 'areas'],
+      read: (pairs) => {
+        if (trace.pools.length > 0)
+          throw new BadField('a second pool is not known to these traces');
+        trace.pools.push(poolOf(pairs));
+      },
+    },
+    '#device': {
+      keys: DEVICE_KEYS,
+      read: (pairs) => {
+        declare(trace.devices, numbers, deviceOf(pairs));
+      },
+    },
+  };
+}
+
 /**
  * Reads a `#dma-iommu-trace 1` (what drivers asked of the DMA mapping layer behind an IOMMU, what it
  * answered, and the state after each call).
@@ -153,31 +203,18 @@ export function readDmaIommuTrace(lines: Iterable<string>): DmaIommuTrace {
     devices: [],
     rows: [],
     problems: { count: 0, first: [] },
+    assumptions: [],
   };
+  const numbers = new Map<string, number>();
   const read = createLineReader(
     {
-      directives: {
-        '#dma-iommu-trace': () => undefined,
-        '#kernel': (pairs) => {
-          trace.kernel = kernelOf(pairs);
-        },
-        '#ram': (pairs) => {
-          const phys = numberOf(pairs, 'base', ADDRESS_LIMIT);
-          trace.ram = { phys, length: numberOf(pairs, 'size', ADDRESS_LIMIT) };
-        },
-        '#pool': (pairs) => {
-          trace.pools.push(poolOf(pairs));
-        },
-        '#device': (pairs) => {
-          trace.devices.push(deviceOf(pairs));
-        },
-      },
+      directives: directivesFor(trace, numbers),
       columns: COLUMNS,
       row: (fields, line) => {
-        trace.rows.push(rowOf(trace, fields, line));
+        trace.rows.push(rowOf(trace, numbers, fields, line));
       },
     },
-    trace.problems,
+    trace,
   );
   let line = 0;
   for (const text of lines) read(text, ++line);

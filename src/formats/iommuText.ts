@@ -1,6 +1,6 @@
 import type { IommuKernelLine } from '../events/iommu.js';
 import { parseMask } from '../events/numbers.js';
-import { logProblem, type ProblemLog } from '../events/trace.js';
+import { type Assumption, logProblem, type ProblemLog } from '../events/trace.js';
 import { PAGE_SIZES } from '../kernel/constants.js';
 
 /** What stands in a line and cannot be used; caught where lines are read. */
@@ -10,11 +10,12 @@ export class BadField extends Error {}
 export type Pairs = ReadonlyMap<string, string>;
 
 /** The pairs behind a directive's word; of a key that stands twice, the last. */
-export function pairsOf(text: string): Pairs {
+function pairsOf(text: string): Pairs {
   const pairs = new Map<string, string>();
   for (const pair of text.trim().split(/\s+/).slice(1)) {
     const equals = pair.indexOf('=');
-    if (equals > 0) pairs.set(pair.slice(0, equals), pair.slice(equals + 1));
+    if (equals < 0) pairs.set(pair, '');
+    else pairs.set(pair.slice(0, equals), pair.slice(equals + 1));
   }
   return pairs;
 }
@@ -70,7 +71,10 @@ export function granuleOf(pairs: Pairs): number {
 /** CPUs beyond which a directive is not believed. */
 const MAX_CPUS = 8192;
 
-/** `#kernel version= identical= page_size= cpus=`. */
+/** The keys of `#kernel`. */
+export const KERNEL_KEYS: readonly string[] = ['version', 'identical', 'page_size', 'cpus', 'hz'];
+
+/** Reads `#kernel`; hz is always 1000. */
 export function kernelOf(pairs: Pairs): IommuKernelLine {
   const pageSize = numberOf(pairs, 'page_size');
   if (!PAGE_SIZES.includes(pageSize)) {
@@ -96,44 +100,96 @@ export function wordField<T extends string>(name: string, words: readonly T[], t
   return word;
 }
 
+/** Reads the first line's directive, which names the version of its format. */
+export function checkVersion(pairs: Pairs): void {
+  const [version] = pairs.keys();
+  if (version !== '1') throw new BadField(`version ${version} of the format is not known, only 1`);
+}
+
+/** A directive: the keys that are read, and who reads them. */
+export interface Directive {
+  keys: readonly string[];
+  read: (pairs: Pairs) => void;
+}
+
 /** A reader of one kind of IOMMU trace: directives, the header, rows. */
 export interface IommuTextFormat {
-  directives: Readonly<Record<string, (pairs: Pairs) => void>>;
+  directives: Readonly<Record<string, Directive>>;
   columns: readonly string[];
   row: (fields: readonly string[], line: number) => void;
 }
 
-/** The fields of a row in the order of `columns`, where the header has another. */
-function columnOrder(header: string, columns: readonly string[]): number[] {
-  const names = header.split(',');
-  const order = columns.map((column) => names.indexOf(column));
-  const missing = columns.filter((_, n) => order[n] < 0);
-  if (missing.length > 0) throw new BadField(`the header has no column ${missing.join(', ')}`);
-  return order;
+/** What reading fills besides the trace itself. */
+export interface ReadingLog {
+  /** Lines that cannot be used. */
+  problems: ProblemLog;
+  /** Keys and columns that are not known and were not read. */
+  assumptions: Assumption[];
 }
 
-/** Takes the lines of a trace one by one; what cannot be used goes to `problems`. */
+/** Where the columns of a format stand in a header. */
+interface Header {
+  places: number[];
+  width: number;
+}
+
+function readHeader(
+  text: string,
+  line: number,
+  columns: readonly string[],
+  log: ReadingLog,
+): Header {
+  const names = text.split(',');
+  const places = columns.map((column) => names.indexOf(column));
+  const missing = columns.filter((_, n) => places[n] < 0);
+  if (missing.length > 0) throw new BadField(`the header has no column ${missing.join(', ')}`);
+  for (const name of names) {
+    if (columns.includes(name)) continue;
+    log.assumptions.push({ line, message: `column ${name} is not known and was not read` });
+  }
+  return { places, width: names.length };
+}
+
+function readDirective(
+  text: string,
+  line: number,
+  directives: IommuTextFormat['directives'],
+  log: ReadingLog,
+): void {
+  const word = text.split(/\s/, 1)[0];
+  // A comment.
+  if (word === '#') return;
+  if (!Object.hasOwn(directives, word)) {
+    throw new BadField(`directive is none of ${Object.keys(directives).join(', ')}`);
+  }
+  const { keys, read } = directives[word];
+  const pairs = pairsOf(text);
+  read(pairs);
+  for (const key of pairs.keys()) {
+    if (keys.includes(key)) continue;
+    log.assumptions.push({ line, message: `${key} of ${word} is not known and was not read` });
+  }
+}
+
+/** Takes the lines of a trace one by one; what cannot be used is logged. */
 export function createLineReader(
   format: IommuTextFormat,
-  problems: ProblemLog,
+  log: ReadingLog,
 ): (text: string, line: number) => void {
-  let order: number[] | undefined;
+  let header: Header | undefined;
   function readLine(text: string, line: number): void {
     if (text.startsWith('#')) {
-      const word = text.split(/\s/, 1)[0];
-      if (!Object.hasOwn(format.directives, word)) {
-        throw new BadField(`directive is none of ${Object.keys(format.directives).join(', ')}`);
-      }
-      format.directives[word](pairsOf(text));
-    } else if (order === undefined) {
-      order = columnOrder(text, format.columns);
+      readDirective(text, line, format.directives, log);
+    } else if (header === undefined) {
+      header = readHeader(text, line, format.columns, log);
     } else {
       const fields = text.split(',');
-      if (fields.length < format.columns.length) {
-        throw new BadField(`the row has ${fields.length} fields, not ${format.columns.length}`);
+      const { places, width } = header;
+      if (fields.length !== width) {
+        throw new BadField(`the row has ${fields.length} fields, not ${width} as the header`);
       }
       format.row(
-        order.map((n) => fields[n]),
+        places.map((n) => fields[n]),
         line,
       );
     }
@@ -144,7 +200,18 @@ export function createLineReader(
       readLine(text.trimEnd(), line);
     } catch (error) {
       if (!(error instanceof BadField)) throw error;
-      logProblem(problems, line, error.message, text);
+      logProblem(log.problems, line, error.message, text);
     }
   };
+}
+
+/** Puts a declaration under its name; each name stands once. */
+export function declare<T extends { name: string }>(
+  declared: T[],
+  numbers: Map<string, number>,
+  one: T,
+): void {
+  if (numbers.has(one.name)) throw new BadField(`name=${one.name} stands twice`);
+  numbers.set(one.name, declared.length);
+  declared.push(one);
 }

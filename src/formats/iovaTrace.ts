@@ -1,9 +1,12 @@
 import { IOVA_OPS, type IovaDomainLine, type IovaRow, type IovaTrace } from '../events/iommu.js';
 import {
   BadField,
+  checkVersion,
   createLineReader,
+  declare,
   flagOf,
   granuleOf,
+  KERNEL_KEYS,
   kernelOf,
   lastByteOf,
   maskField,
@@ -17,6 +20,9 @@ import {
 
 const COLUMNS = ['time', 'cpu', 'dom', 'op', 'id', 'size', 'limit', 'flags', 'iova'];
 
+const DOMAIN_KEYS =
+  'name,granule,start_pfn,lazy,pci,forcedac,aperture_end,bus_dma_limit,devices'.split(',');
+
 function domainOf(pairs: Pairs): IovaDomainLine {
   return {
     name: required(pairs, 'name'),
@@ -27,6 +33,7 @@ function domainOf(pairs: Pairs): IovaDomainLine {
     forcedac: flagOf(pairs, 'forcedac'),
     apertureEnd: lastByteOf(pairs, 'aperture_end'),
     busDmaLimit: lastByteOf(pairs, 'bus_dma_limit'),
+    devices: (pairs.get('devices') ?? '').split(';').filter((name) => name !== ''),
   };
 }
 
@@ -35,10 +42,15 @@ function optional(name: string, text: string): number {
   return text === '' ? Number.NaN : numberField(name, text);
 }
 
-function rowOf(trace: IovaTrace, fields: readonly string[], line: number): IovaRow {
+function rowOf(
+  trace: IovaTrace,
+  numbers: ReadonlyMap<string, number>,
+  fields: readonly string[],
+  line: number,
+): IovaRow {
   const [time, cpu, dom, op, id, size, limit, flags, iova] = fields;
-  const domain = trace.domains.findIndex(({ name }) => name === dom);
-  if (domain < 0) throw new BadField(`dom ${dom} has no #domain line`);
+  const domain = numbers.get(dom);
+  if (domain === undefined) throw new BadField(`dom ${dom} has no #domain line`);
   return {
     line,
     time: timeField(time),
@@ -64,24 +76,32 @@ export function readIovaTrace(lines: Iterable<string>): IovaTrace {
     domains: [],
     rows: [],
     problems: { count: 0, first: [] },
+    assumptions: [],
   };
+  const numbers = new Map<string, number>();
   const read = createLineReader(
     {
       directives: {
-        '#iova-trace': () => undefined,
-        '#kernel': (pairs) => {
-          trace.kernel = kernelOf(pairs);
+        '#iova-trace': { keys: ['1'], read: checkVersion },
+        '#kernel': {
+          keys: KERNEL_KEYS,
+          read: (pairs) => {
+            trace.kernel = kernelOf(pairs);
+          },
         },
-        '#domain': (pairs) => {
-          trace.domains.push(domainOf(pairs));
+        '#domain': {
+          keys: DOMAIN_KEYS,
+          read: (pairs) => {
+            declare(trace.domains, numbers, domainOf(pairs));
+          },
         },
       },
       columns: COLUMNS,
       row: (fields, line) => {
-        trace.rows.push(rowOf(trace, fields, line));
+        trace.rows.push(rowOf(trace, numbers, fields, line));
       },
     },
-    trace.problems,
+    trace,
   );
   let line = 0;
   for (const text of lines) read(text, ++line);

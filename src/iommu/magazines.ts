@@ -5,7 +5,7 @@ import { freeRange, type IovaTree, NO_PFN } from './iovaTree.js';
 const CLASSES = 6;
 
 /** Milliseconds from a push into an unlimited depot to the work that trims it (IOVA_DEPOT_DELAY). */
-export const DEPOT_DELAY = 100;
+const DEPOT_DELAY = 100;
 
 /** The cache of one CPU for one class (struct iova_cpu_rcache): two stacks of first pfns. */
 interface CpuCache {
