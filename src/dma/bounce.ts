@@ -152,7 +152,8 @@ function copyBounce(
   }
   const goesAstray = rule === 'wraps' && offset < 0;
   let length = size;
-  if (length > left && !goesAstray) {
+  // What is left of a mapping is unsigned: behind its end the kernel's number wraps, and cuts nothing.
+  if (length > left && left >= 0 && !goesAstray) {
     effects.warnings++;
     length = left;
   }

@@ -30,7 +30,6 @@ export function syncSingle(
   dir: number,
   who: CacheSync['for'],
 ): void {
-  if (device.coherent && !device.untrusted) return;
   const phys = leadsTo(device, address);
   if (who === 'cpu') maintainCache(system, device, who, phys, size);
   if (isBounced(device, phys)) syncBounce(system, device, phys, size, dir, who === 'device');

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { deviceWrite } from '../../src/dma/access.js';
 import { addressAfter, type DmaDevice } from '../../src/dma/device.js';
-import { mapPage } from '../../src/dma/mapping.js';
+import { leadsTo, mapPage } from '../../src/dma/mapping.js';
 import { Origin, type Piece } from '../../src/dma/memory.js';
 import { mapSg } from '../../src/dma/scatter.js';
-import { type SgSegment, syncSg } from '../../src/dma/sync.js';
+import { type SgSegment, syncSg, syncSingle } from '../../src/dma/sync.js';
 import { Attr, Dir, startCall } from '../../src/dma/system.js';
 import { unmapPage } from '../../src/dma/unmapping.js';
 import {
@@ -206,5 +206,36 @@ describe('a sync in a later slot, below the offset of the first', () => {
     expect(outcome('v5.14+s1')).toEqual({ strayCopies: 1, warnings: 0, arrived: lost });
     expect(outcome('v6.8')).toEqual({ strayCopies: 0, warnings: 1, arrived: lost });
     expect(outcome('v6.10')).toEqual({ strayCopies: 0, warnings: 0, arrived: [90, 10] });
+  });
+});
+
+describe('a sync of what is not mapped as it says', () => {
+  test('copies nothing where a granule stayed mapped and its slots are free', () => {
+    const machine = machineOf('v5.14');
+    const { system, device } = machine;
+    const { address } = mapOk(machine, device, BUFFER, 9000, Dir.fromDevice);
+    unmapAt(machine, device, address, 9000, Dir.fromDevice);
+    startCall(system, 60, 0, 0);
+    const stale = { pfn: address.pfn + 3, offset: 0 };
+    expect(leadsTo(device, stale)).toBeGreaterThan(POOL);
+    syncSingle(system, device, stale, 100, Dir.fromDevice, 'cpu');
+    expect(system.effects).toMatchObject({ copiesOut: 0, warnings: 0 });
+  });
+
+  test('is cut with a warning, refused, or goes on behind the mapping', () => {
+    const beyond = (release: string, from: number, size: number): unknown => {
+      const machine = machineOf(release);
+      const { system, device } = machine;
+      const { address } = mapOk(machine, device, 0x300100, 4096, Dir.fromDevice);
+      startCall(system, 60, 0, 0);
+      const at = addressAfter(address, from, 4096);
+      syncSingle(system, device, at, size, Dir.fromDevice, 'cpu');
+      return [system.effects.bytesOut, system.effects.warnings];
+    };
+    expect(beyond('v6.8', 1000, 4000)).toEqual([3096, 1]);
+    expect(beyond('v5.14', 1000, 4000)).toEqual([3096, 1]);
+    // In the last slot, behind the last byte: what is left wraps where nothing refuses it.
+    expect(beyond('v6.8', 4146, 10)).toEqual([0, 1]);
+    expect(beyond('v5.14', 4146, 10)).toEqual([10, 0]);
   });
 });

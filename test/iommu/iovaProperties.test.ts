@@ -194,6 +194,40 @@ describe('the IOVA allocator', () => {
     expect(above('v6.4')).toBe(true);
   });
 
+  test('hands out pfns below its first where a second pass wraps, from v5.11 to v6.1', () => {
+    const lowest = (release: string): number => {
+      const domain = domainOf({ release });
+      // The cached position is the anchor, and no hole is left from the first pfn on.
+      reserveRange(domain.tree, START, START + 3);
+      return allocFast(domain, 0, 4, START + 3, true);
+    };
+    expect(lowest('v5.10')).toBe(NO_PFN);
+    expect(lowest('v5.15')).toBe(START - 4);
+    expect(lowest('v6.1')).toBe(START - 4);
+    expect(lowest('v6.2')).toBe(NO_PFN);
+  });
+
+  test('takes anything cached where the limit is below the size', () => {
+    const domain = domainOf();
+    const pfn = allocFast(domain, 0, 4, LAST, true);
+    freeFast(domain, 0, pfn, 4, 0);
+    expect(allocFast(domain, 0, 4, pfn - 1, true)).not.toBe(pfn);
+    const other = allocFast(domain, 0, 4, 1, false);
+    expect(other).toBe(pfn);
+  });
+
+  test('flushes a lazy domain by itself when 255 ranges wait on a CPU', () => {
+    const domain = domainOf({ lazy: true });
+    domain.setup.apertureEnd = Number.POSITIVE_INFINITY;
+    for (let n = 0; n < 255; n++) {
+      dmaFreeIova(domain, 0, dmaAllocIova(domain, 0, 1, Number.POSITIVE_INFINITY), 1, 0);
+    }
+    expect(domain.queue.started).toBe(0);
+    dmaFreeIova(domain, 0, dmaAllocIova(domain, 0, 1, Number.POSITIVE_INFINITY), 1, 0);
+    expect(domain.queue.started).toBe(1);
+    expect(domain.queue.rings[0].length).toBe(1);
+  });
+
   test('takes a million ranges', () => {
     const domain = domainOf();
     domain.setup.apertureEnd = Number.POSITIVE_INFINITY;
