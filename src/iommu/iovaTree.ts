@@ -1,13 +1,18 @@
 import { roundUpPowerOfTwo } from '../kernel/constants.js';
 import type { IovaPolicy } from '../kernel/iommuRelease.js';
-import { createOrder, firstOf, floorOf, insert, type Linked, type Order, remove } from './order.js';
+import {
+  createOrder,
+  firstOf,
+  floorOf,
+  insert,
+  type Linked,
+  type Order,
+  remove,
+  walkDownTo,
+} from './order.js';
 
 /** A range of granule numbers (pfns) that is allocated, cached or reserved (struct iova). */
-export interface IovaRange extends Linked<IovaRange> {
-  lo: number;
-  /** Last pfn of the range. */
-  hi: number;
-}
+export interface IovaRange extends Linked<IovaRange> {}
 
 /** The ranges of one IOVA domain, and what its allocator remembers of its searches (struct iova_domain). */
 export interface IovaTree {
@@ -58,21 +63,37 @@ export function createIovaTree(policy: IovaPolicy, granule: number, startPfn: nu
   };
 }
 
+/** Ranges that are passed one by one before whole blocks of them are. */
+const FIRST_STEPS = 16;
+
 /**
  * The highest aligned pfn for `size` pfns in a hole between `low` and `high`, from `from` downward;
  * NO_PFN where there is none. Where the kernel's numbers wrap below 0 it refuses as well.
  */
-function walkDown(from: IovaRange, low: number, high: number, size: number, align: number): number {
+function walkDown(
+  ranges: Order<IovaRange>,
+  from: IovaRange,
+  low: number,
+  high: number,
+  size: number,
+  align: number,
+): number {
+  /** Where the pfns would start if they were to lie right below a range. */
+  const startBelow = ({ lo }: IovaRange): number =>
+    Math.floor((Math.min(lo, high) - size) / align) * align;
   let range = from;
-  let end = high;
-  for (;;) {
-    if (range.lo < end) end = range.lo;
-    const start = Math.floor((end - size) / align) * align;
+  for (let steps = 0; steps < FIRST_STEPS; steps++) {
+    const start = startBelow(range);
     if (start < low) return NO_PFN;
-    const below = range.prev;
-    if (below === undefined || start > below.hi) return start;
-    range = below;
+    if (range.prev === undefined || start > range.prev.hi) return start;
+    range = range.prev;
   }
+  range = walkDownTo(ranges, range, size, (above) => {
+    const start = startBelow(above);
+    return start < low || above.prev === undefined || start > above.prev.hi;
+  });
+  const start = startBelow(range);
+  return start < low ? NO_PFN : start;
 }
 
 /** Where a second pass begins: the lowest range from `limit` on (iova_find_limit()). */
@@ -109,10 +130,11 @@ export function allocRange(
   if (below32 && size >= tree.max32) return NO_PFN;
   const align = aligned ? roundUpPowerOfTwo(size) : 1;
   const first = below32 ? tree.cached32 : tree.cached64;
-  let lo = walkDown(first, tree.startPfn, limit, size, align);
+  let lo = walkDown(tree.ranges, first, tree.startPfn, limit, size, align);
   if (lo === NO_PFN) {
     const low = lowOfSecondPass(tree, first, limit);
-    if (!Number.isNaN(low)) lo = walkDown(rangeFrom(tree, limit), low, limit, size, align);
+    if (!Number.isNaN(low))
+      lo = walkDown(tree.ranges, rangeFrom(tree, limit), low, limit, size, align);
   }
   if (lo === NO_PFN) {
     tree.max32 = size;

@@ -3,11 +3,8 @@ import { createOrder, floorOf, insert, type Linked, type Order, remove } from '.
 /** What a device may do with a granule; one right for each direction of a mapping, or both. */
 export const Right = { read: 1, write: 2, both: 3 } as const;
 
-/** Granules that follow each other here and in physical memory. */
+/** Granules that follow each other here and in physical memory; `lo` and `hi` are their numbers (pfns). */
 export interface Run extends Linked<Run> {
-  /** First and last granule number (pfn). */
-  lo: number;
-  hi: number;
   /** Physical address that the first granule leads to. */
   phys: number;
   /** Bits of Right. */
@@ -26,6 +23,10 @@ export interface PageTable {
 /** An empty page table. */
 export function createPageTable(granule: number): PageTable {
   return { granule, runs: createOrder(), mapped: 0 };
+}
+
+function runOf(lo: number, hi: number, phys: number, rights: number): Run {
+  return { lo, hi, prev: undefined, next: undefined, phys, rights };
 }
 
 /** The run that holds a granule; undefined where it is not mapped. */
@@ -56,29 +57,18 @@ export function mapGranules(
   const hi = pfn + count - 1;
   const below = floorOf(table.runs, hi);
   if (below !== undefined && below.hi >= pfn) return false;
-  insert(table.runs, { lo: pfn, hi, phys, rights, prev: undefined, next: undefined });
+  insert(table.runs, runOf(pfn, hi, phys, rights));
   table.mapped += count;
   return true;
 }
 
 /** Takes granules from `lo` to `hi`, which it holds, out of a run. */
 function cut(table: PageTable, run: Run, lo: number, hi: number): void {
-  const { runs, granule } = table;
-  const end = run.hi;
-  if (lo === run.lo) remove(runs, run);
-  else run.hi = lo - 1;
-  if (hi < end) {
-    const phys = run.phys + (hi + 1 - run.lo) * granule;
-    const rest = {
-      lo: hi + 1,
-      hi: end,
-      phys,
-      rights: run.rights,
-      prev: undefined,
-      next: undefined,
-    };
-    insert(runs, rest);
-  }
+  const { lo: first, hi: last, phys, rights } = run;
+  remove(table.runs, run);
+  if (first < lo) insert(table.runs, runOf(first, lo - 1, phys, rights));
+  const after = phys + (hi + 1 - first) * table.granule;
+  if (hi < last) insert(table.runs, runOf(hi + 1, last, after, rights));
   table.mapped -= hi - lo + 1;
 }
 

@@ -9,11 +9,9 @@ import {
   remove,
 } from '../../src/iommu/order.js';
 
-interface Member extends Linked<Member> {
-  lo: number;
-}
+interface Member extends Linked<Member> {}
 
-const memberAt = (lo: number): Member => ({ lo, prev: undefined, next: undefined });
+const memberAt = (lo: number, hi = lo): Member => ({ lo, hi, prev: undefined, next: undefined });
 
 /** The members from the first on, by their links. */
 function walk(first: Member | undefined): number[] {
