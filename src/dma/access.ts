@@ -83,27 +83,35 @@ function join(ranges: readonly ByteRange[]): ByteRange[] {
   return joined;
 }
 
-/** What is left of sorted, joined ranges without others that are sorted and joined too. */
-function subtract(ranges: readonly ByteRange[], others: readonly ByteRange[]): ByteRange[] {
-  const left: ByteRange[] = [];
-  let n = 0;
-  for (const range of ranges) {
-    const end = range.start + range.length;
-    let at = range.start;
-    while (n < others.length && others[n].start + others[n].length <= at) n++;
-    for (let m = n; m < others.length && others[m].start < end; m++) {
-      if (others[m].start > at) left.push({ start: at, length: others[m].start - at });
-      at = Math.max(at, others[m].start + others[m].length);
-    }
-    if (at < end) left.push({ start: at, length: end - at });
+/** The number of the first of sorted, joined ranges that ends behind an address. */
+function firstBehind(ranges: readonly ByteRange[], address: number): number {
+  let below = 0;
+  let above = ranges.length;
+  while (below < above) {
+    const middle = (below + above) >>> 1;
+    if (ranges[middle].start + ranges[middle].length <= address) below = middle + 1;
+    else above = middle;
   }
+  return below;
+}
+
+/** What is left of a range without others that are sorted and joined. */
+function subtract({ start, length }: ByteRange, others: readonly ByteRange[]): ByteRange[] {
+  const left: ByteRange[] = [];
+  const end = start + length;
+  let at = start;
+  for (let n = firstBehind(others, start); n < others.length && others[n].start < end; n++) {
+    if (others[n].start > at) left.push({ start: at, length: others[n].start - at });
+    at = others[n].start + others[n].length;
+  }
+  if (at < end) left.push({ start: at, length: end - at });
   return left;
 }
 
 /**
  * What a device can reach at this moment beyond what is its own.
  * @param owned the bytes of its live mappings, where their device addresses lead
- * @returns each byte once, with where it comes from; zeroes included
+ * @returns each byte as often as device addresses lead to it, with where it comes from; zeroes included
  */
 export function exposed(
   system: DmaSystem,
@@ -117,6 +125,6 @@ export function exposed(
     }
   }
   const own = join(owned);
-  const foreign = reachable.flatMap((range) => subtract([range], own));
+  const foreign = reachable.flatMap((range) => subtract(range, own));
   return foreign.flatMap(({ start, length }) => read(system.memory, start, length));
 }

@@ -154,7 +154,10 @@ export function mapOne(
   return address;
 }
 
-/** dma_map_page() of a device behind an IOMMU. */
+/**
+ * dma_map_page() of a device behind an IOMMU.
+ * @param size bytes, 1 or more
+ */
 export function mapPage(
   system: DmaSystem,
   device: DmaDevice,

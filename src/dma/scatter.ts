@@ -102,6 +102,7 @@ function mapTogether(
   const { granule } = table;
   const placed = placeEntries(device, entries);
   const count = placed.reduce((sum, { stretched }) => sum + stretched / granule, 0);
+  if (count === 0) return [];
   const { addresses } = system.release.dma.sgErrors;
   const pfn = dmaAllocIova(domain, system.cpu, count, device.dmaMask);
   if (pfn === NO_PFN) return addresses;
@@ -169,6 +170,7 @@ export function unmapSg(
     }
     return;
   }
+  if (segments.length === 0) return;
   const { granule } = device.table;
   const first = segments[0].address;
   const last = segments[segments.length - 1];

@@ -65,11 +65,10 @@ export interface IovaRow {
   failed: boolean;
 }
 
-/** An IOVA trace, read. */
+/** What an IOVA trace says besides its rows. */
 export interface IovaTrace {
   kernel: IommuKernelLine;
   domains: IovaDomainLine[];
-  rows: IovaRow[];
   problems: ProblemLog;
   /** What was not read. */
   assumptions: Assumption[];
@@ -180,14 +179,13 @@ export interface DmaRow {
   crc: number;
 }
 
-/** A dma-iommu trace, read. */
+/** What a dma-iommu trace says besides its rows. */
 export interface DmaIommuTrace {
   kernel: IommuKernelLine;
   /** Physical memory; undefined where the trace does not tell. */
   ram: PhysPiece | undefined;
   pools: BouncePoolLine[];
   devices: DmaDeviceLine[];
-  rows: DmaRow[];
   problems: ProblemLog;
   /** What was not read. */
   assumptions: Assumption[];

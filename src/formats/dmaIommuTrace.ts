@@ -24,6 +24,7 @@ import {
   numberOf,
   type Pairs,
   required,
+  type TraceReader,
   timeField,
   wordField,
 } from './iommuText.js';
@@ -191,32 +192,31 @@ function directivesFor(
 }
 
 /**
- * Reads a `#dma-iommu-trace 1` (what drivers asked of the DMA mapping layer behind an IOMMU, what it
- * answered, and the state after each call).
- * @param lines without their newlines
+ * A reader of a `#dma-iommu-trace 1` (what drivers asked of the DMA mapping layer behind an IOMMU, what
+ * it answered, and the state after each call).
+ * @param onRow given each row as it is read
  */
-export function readDmaIommuTrace(lines: Iterable<string>): DmaIommuTrace {
+export function createDmaIommuTraceReader(
+  onRow: (row: DmaRow) => void,
+): TraceReader<DmaIommuTrace> {
   const trace: DmaIommuTrace = {
     kernel: { version: '', identical: [], pageSize: 4096, cpus: 1 },
     ram: undefined,
     pools: [],
     devices: [],
-    rows: [],
     problems: { count: 0, first: [] },
     assumptions: [],
   };
   const numbers = new Map<string, number>();
-  const read = createLineReader(
+  const readLine = createLineReader(
     {
       directives: directivesFor(trace, numbers),
       columns: COLUMNS,
       row: (fields, line) => {
-        trace.rows.push(rowOf(trace, numbers, fields, line));
+        onRow(rowOf(trace, numbers, fields, line));
       },
     },
     trace,
   );
-  let line = 0;
-  for (const text of lines) read(text, ++line);
-  return trace;
+  return { trace, readLine };
 }

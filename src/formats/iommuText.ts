@@ -119,6 +119,14 @@ export interface IommuTextFormat {
   row: (fields: readonly string[], line: number) => void;
 }
 
+/** A trace that is being read. */
+export interface TraceReader<T> {
+  /** What its directives have told so far, and what could not be read. */
+  trace: T;
+  /** Takes the next line, without its newline. */
+  readLine: (text: string, line: number) => void;
+}
+
 /** What reading fills besides the trace itself. */
 export interface ReadingLog {
   /** Lines that cannot be used. */

@@ -14,6 +14,7 @@ import {
   numberOf,
   type Pairs,
   required,
+  type TraceReader,
   timeField,
   wordField,
 } from './iommuText.js';
@@ -67,19 +68,18 @@ function rowOf(
 }
 
 /**
- * Reads an `#iova-trace 1` (what the IOVA allocator was asked, and what it answered).
- * @param lines without their newlines
+ * A reader of an `#iova-trace 1` (what the IOVA allocator was asked, and what it answered).
+ * @param onRow given each row as it is read
  */
-export function readIovaTrace(lines: Iterable<string>): IovaTrace {
+export function createIovaTraceReader(onRow: (row: IovaRow) => void): TraceReader<IovaTrace> {
   const trace: IovaTrace = {
     kernel: { version: '', identical: [], pageSize: 4096, cpus: 1 },
     domains: [],
-    rows: [],
     problems: { count: 0, first: [] },
     assumptions: [],
   };
   const numbers = new Map<string, number>();
-  const read = createLineReader(
+  const readLine = createLineReader(
     {
       directives: {
         '#iova-trace': { keys: ['1'], read: checkVersion },
@@ -98,12 +98,10 @@ export function readIovaTrace(lines: Iterable<string>): IovaTrace {
       },
       columns: COLUMNS,
       row: (fields, line) => {
-        trace.rows.push(rowOf(trace, numbers, fields, line));
+        onRow(rowOf(trace, numbers, fields, line));
       },
     },
     trace,
   );
-  let line = 0;
-  for (const text of lines) read(text, ++line);
-  return trace;
+  return { trace, readLine };
 }

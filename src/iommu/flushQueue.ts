@@ -15,8 +15,8 @@ interface QueuedRange {
 
 /** The queue of a lazy domain (struct iova_fq for each CPU, and the timer). */
 export interface FlushQueue {
-  /** Per CPU, the oldest entry first. */
-  rings: QueuedRange[][];
+  /** Per CPU, the oldest entry first; made when a CPU first needs its own. */
+  rings: (QueuedRange[] | undefined)[];
   /** Flushes begun, and ended (fq_flush_start_cnt, fq_flush_finish_cnt). */
   started: number;
   finished: number;
@@ -30,9 +30,9 @@ export interface FlushQueue {
 export type FreeOnCpu = (cpu: number, pfn: number, size: number) => void;
 
 /** Empty rings (iova_domain_init_flush_queue()). */
-export function createFlushQueue(cpus: number): FlushQueue {
+export function createFlushQueue(): FlushQueue {
   return {
-    rings: Array.from({ length: cpus }, () => []),
+    rings: [],
     started: 0,
     finished: 0,
     due: Number.POSITIVE_INFINITY,
@@ -65,6 +65,7 @@ export function queueRange(
   now: number,
   free: FreeOnCpu,
 ): void {
+  queue.rings[cpu] ??= [];
   const ring = queue.rings[cpu];
   freeFlushed(queue, ring, cpu, free);
   if (ring.length >= FQ_SIZE - 1) {
@@ -82,5 +83,7 @@ export function queueRange(
 export function runFlushTimer(queue: FlushQueue, free: FreeOnCpu): void {
   queue.due = Number.POSITIVE_INFINITY;
   flush(queue);
-  for (const ring of queue.rings) freeFlushed(queue, ring, queue.armedBy, free);
+  for (const ring of queue.rings) {
+    if (ring !== undefined) freeFlushed(queue, ring, queue.armedBy, free);
+  }
 }

@@ -59,7 +59,7 @@ export function createIovaDomain(policy: IovaPolicy, setup: DomainSetup): IovaDo
     setup,
     tree,
     magazines: createMagazines(tree, setup.cpus),
-    queue: createFlushQueue(setup.cpus),
+    queue: createFlushQueue(),
     triesBelow4G: setup.pci && !(setup.forcedac && policy.dac !== 'always-below-4g-first'),
   };
 }

@@ -15,7 +15,8 @@ interface CpuCache {
 
 /** The cache of one size class (struct iova_rcache). */
 interface SizeCache {
-  cpus: CpuCache[];
+  /** Made when a CPU first needs its own. */
+  cpus: (CpuCache | undefined)[];
   /** Full magazines, shared by the CPUs; the newest last. */
   depot: number[][];
   /** Milliseconds at which the depot is trimmed; Infinity where no work is armed. */
@@ -46,12 +47,17 @@ export interface DepotWork {
 /** Empty caches for `cpus` CPUs (iova_domain_init_rcaches()). */
 export function createMagazines(tree: IovaTree, cpus: number): Magazines {
   const classes = Array.from({ length: CLASSES }, () => ({
-    cpus: Array.from({ length: cpus }, () => ({ loaded: [], prev: [] })),
+    cpus: [],
     depot: [],
     due: Number.POSITIVE_INFINITY,
     armedBy: 0,
   }));
   return { tree, classes, cpus };
+}
+
+function ownCache(cache: SizeCache, cpu: number): CpuCache {
+  cache.cpus[cpu] ??= { loaded: [], prev: [] };
+  return cache.cpus[cpu];
 }
 
 /** order_base_2() of a size in pfns. */
@@ -90,7 +96,7 @@ export function takeCached(
 ): number {
   if (!isCached(size)) return NO_PFN;
   const cache = classes[classOf(size)];
-  const own = cache.cpus[cpu];
+  const own = ownCache(cache, cpu);
   if (own.loaded.length === 0) {
     if (own.prev.length > 0) swap(own);
     else if (cache.depot.length > 0) own.loaded = cache.depot.pop() as number[];
@@ -140,7 +146,7 @@ export function putCached(
 ): boolean {
   if (!isCached(size)) return false;
   const cache = classes[classOf(size)];
-  const own = cache.cpus[cpu];
+  const own = ownCache(cache, cpu);
   const full = tree.policy.magazineEntries;
   let overflow: number[] | undefined;
   if (own.loaded.length >= full) {
@@ -158,9 +164,11 @@ export function putCached(
 
 /** Empties the caches of one CPU into the tree (free_cpu_cached_iovas()); the depots stay. */
 export function emptyCpu({ tree, classes }: Magazines, cpu: number): void {
-  for (const cache of classes) {
-    giveBack(tree, cache.cpus[cpu].loaded);
-    giveBack(tree, cache.cpus[cpu].prev);
+  for (const { cpus } of classes) {
+    const own = cpus[cpu];
+    if (own === undefined) continue;
+    giveBack(tree, own.loaded);
+    giveBack(tree, own.prev);
   }
 }
 

@@ -3,7 +3,7 @@ import { deviceWrite } from '../../src/dma/access.js';
 import { addressAfter, type DmaDevice } from '../../src/dma/device.js';
 import { leadsTo, mapPage } from '../../src/dma/mapping.js';
 import { Origin, type Piece } from '../../src/dma/memory.js';
-import { mapSg } from '../../src/dma/scatter.js';
+import { mapSg, unmapSg } from '../../src/dma/scatter.js';
 import { type SgSegment, syncSg, syncSingle } from '../../src/dma/sync.js';
 import { Attr, Dir, startCall } from '../../src/dma/system.js';
 import { unmapPage } from '../../src/dma/unmapping.js';
@@ -237,5 +237,14 @@ describe('a sync of what is not mapped as it says', () => {
     // In the last slot, behind the last byte: what is left wraps where nothing refuses it.
     expect(beyond('v6.8', 4146, 10)).toEqual([0, 1]);
     expect(beyond('v5.14', 4146, 10)).toEqual([10, 0]);
+  });
+});
+
+describe('a list without entries', () => {
+  test.each([true, false])('is mapped and unmapped to nothing (untrusted: %s)', (untrusted) => {
+    const { system, device } = machineOf('v7.2', { untrusted });
+    expect(mapSg(system, device, [], Dir.toDevice, 0)).toEqual([]);
+    unmapSg(system, device, [], [], Dir.toDevice, 0);
+    expect(system.effects.warnings).toBe(0);
   });
 });

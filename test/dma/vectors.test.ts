@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { readDmaIommuTrace } from '../../src/formats/dmaIommuTrace.js';
 import { findIommuRelease } from '../../src/kernel/iommuSelect.js';
 import { replayDma } from '../support/dmaVectors.js';
-import { filesOf, linesOf } from '../support/iommuVectors.js';
+import { filesOf, linesOf, readDmaIommuTrace } from '../support/iommuVectors.js';
 
 describe('golden vectors of dma-iommu', () => {
   const files = filesOf('dma-iommu');

@@ -1,6 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readDmaIommuTrace } from '../../src/formats/dmaIommuTrace.js';
-import { readIovaTrace } from '../../src/formats/iovaTrace.js';
+import { readDmaIommuTrace, readIovaTrace } from '../support/iommuVectors.js';
 
 const IOVA = [
   '#iova-trace 1',
@@ -114,6 +114,54 @@ describe('an #iova-trace', () => {
     expect(trace.assumptions).toEqual([
       { line: 7, message: 'numa of #domain is not known and was not read' },
     ]);
+  });
+});
+
+describe.each([
+  ['#iova-trace', readIovaTrace, [...IOVA, '0.007,1,gpu,alloc,3,4,0xfff,0,0x3']],
+  [
+    '#dma-iommu-trace',
+    readDmaIommuTrace,
+    [
+      ...DMA,
+      '0.004,0,ssd,map_sg,2,0x80010001+5;0x8+1,2,0,0x0,0xfff1+5,0x1,0,0,0,0:0,0:0,D0x1+2,0,00ff00ff',
+    ],
+  ],
+] as const)('a %s that somebody spoilt', (_, read, lines) => {
+  const junk = fc.constantFrom(
+    '',
+    ',',
+    ';',
+    '+',
+    '#',
+    '0x',
+    '\u0000',
+    '\u001b[31m',
+    '=',
+    '9'.repeat(40),
+  );
+
+  test('never throws, and is a row or a problem', () => {
+    const spoil = fc.record({ at: fc.nat(), cut: fc.nat({ max: 9 }), put: junk, line: fc.nat() });
+    fc.assert(
+      fc.property(fc.array(spoil, { minLength: 1, maxLength: 4 }), (spoils) => {
+        const spoilt: string[] = [...lines];
+        for (const { at, cut, put, line } of spoils) {
+          const text = spoilt[line % spoilt.length];
+          const from = at % (text.length + 1);
+          spoilt[line % spoilt.length] = text.slice(0, from) + put + text.slice(from + cut);
+        }
+        const { rows, problems } = read(spoilt);
+        expect(rows.length).toBeLessThanOrEqual(2);
+        if (rows.length === 0 && spoilt.length === lines.length) {
+          const isGone = spoilt
+            .slice(-1)
+            .every((text) => text.trim() === '' || text.startsWith('#'));
+          expect(isGone || problems.count > 0).toBe(true);
+        }
+      }),
+      { numRuns: 500 },
+    );
   });
 });
 

@@ -151,7 +151,7 @@ describe('the IOVA allocator', () => {
     const pfns = Array.from({ length: 600 }, () => allocFast(domain, 0, 1, LAST, true));
     for (const pfn of pfns) freeFast(domain, 0, pfn, 1, 0);
     const [{ cpus, depot }] = domain.magazines.classes;
-    expect(cpus[0].loaded.length + cpus[0].prev.length).toBeLessThanOrEqual(2 * 127);
+    expect([cpus[0]?.loaded.length, cpus[0]?.prev.length]).toEqual([92, 127]);
     expect(depot.map(({ length }) => length)).toEqual([127, 127, 127]);
     emptyCpu(domain.magazines, 0);
     expect(cpus[0]).toEqual({ loaded: [], prev: [] });
@@ -225,7 +225,7 @@ describe('the IOVA allocator', () => {
     expect(domain.queue.started).toBe(0);
     dmaFreeIova(domain, 0, dmaAllocIova(domain, 0, 1, Number.POSITIVE_INFINITY), 1, 0);
     expect(domain.queue.started).toBe(1);
-    expect(domain.queue.rings[0].length).toBe(1);
+    expect(domain.queue.rings[0]?.length).toBe(1);
   });
 
   test('takes a million ranges', () => {
@@ -241,7 +241,7 @@ describe('the IOVA allocator', () => {
     });
     const cached = domain.magazines.classes.flatMap(({ cpus, depot }) => [
       ...depot,
-      ...cpus.flatMap(({ loaded, prev }) => [loaded, prev]),
+      ...cpus.flatMap((own) => [own?.loaded ?? [], own?.prev ?? []]),
     ]);
     const held = cached.reduce((sum, { length }) => sum + length, 0);
     expect(domain.tree.ranges.size).toBe(held + 1);

@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readIovaTrace } from '../../src/formats/iovaTrace.js';
 import { findIommuRelease } from '../../src/kernel/iommuSelect.js';
 import { PROJECT } from '../support/cli.js';
-import { linesOf } from '../support/iommuVectors.js';
+import { linesOf, readIovaTrace } from '../support/iommuVectors.js';
 import { replayIova } from '../support/iovaVectors.js';
 
 /** Traces of running kernels: the full set where the environment names it, the small ones otherwise. */

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { readIovaTrace } from '../../src/formats/iovaTrace.js';
 import { findIommuRelease } from '../../src/kernel/iommuSelect.js';
-import { filesOf, linesOf } from '../support/iommuVectors.js';
+import { filesOf, linesOf, readIovaTrace } from '../support/iommuVectors.js';
 import { replayIova } from '../support/iovaVectors.js';
 
 describe('golden vectors of iova', () => {

@@ -31,6 +31,7 @@ import { createAllocator } from '../../src/swiotlb/allocator.js';
 import { createPool } from '../../src/swiotlb/pool.js';
 import { searchLinear } from '../../src/swiotlb/search.js';
 import { lowestPages } from './buddyPages.js';
+import type { Whole } from './iommuVectors.js';
 import { crcOf } from './patternBytes.js';
 
 /** A mapping of the trace that is alive. */
@@ -446,7 +447,7 @@ function runTimers({ devices, trace }: Player, now: number): string[] {
 }
 
 /** Replays a dma-iommu trace and compares every column of every row. */
-export function replayDma(trace: DmaIommuTrace, release: IommuRelease): DmaReplay {
+export function replayDma(trace: Whole<DmaIommuTrace, DmaRow>, release: IommuRelease): DmaReplay {
   const player = createPlayer(trace, release);
   const differences = trace.problems.first.map(({ line, message }) => `line ${line}: ${message}`);
   const ran: string[] = [];

@@ -12,6 +12,7 @@ import {
 import { allocRange, freeRange, NO_PFN, reserveRange } from '../../src/iommu/iovaTree.js';
 import { emptyCpu } from '../../src/iommu/magazines.js';
 import type { IommuRelease } from '../../src/kernel/iommuRelease.js';
+import type { Whole } from './iommuVectors.js';
 
 /** What a replay of an IOVA trace shows. */
 export interface IovaReplay {
@@ -83,7 +84,7 @@ function timerWords(trace: IovaTrace, row: IovaRow): string {
  * @param recordsTimers whether the trace has rows for timers; the model runs its own in any case
  */
 export function replayIova(
-  trace: IovaTrace,
+  trace: Whole<IovaTrace, IovaRow>,
   release: IommuRelease,
   recordsTimers = true,
 ): IovaReplay {
