@@ -27,9 +27,12 @@ export function required(pairs: Pairs, key: string): string {
   return value;
 }
 
+/** Numbers below 2^53, which need no more care. */
+const PLAIN_NUMBER = /^(?:0x[0-9a-f]{1,13}|[0-9]{1,15})$/;
+
 /** A number of at most 64 bits; Infinity for low ones beyond 2^53. */
 export function maskField(name: string, text: string): number {
-  const value = parseMask(text);
+  const value = PLAIN_NUMBER.test(text) ? Number(text) : parseMask(text);
   if (Number.isNaN(value)) throw new BadField(`${name} ${text} is not a number`);
   return value;
 }
@@ -139,6 +142,8 @@ export interface ReadingLog {
 interface Header {
   places: number[];
   width: number;
+  /** They stand as the format has them. */
+  isInOrder: boolean;
 }
 
 function readHeader(
@@ -155,7 +160,7 @@ function readHeader(
     if (columns.includes(name)) continue;
     log.assumptions.push({ line, message: `column ${name} is not known and was not read` });
   }
-  return { places, width: names.length };
+  return { places, width: names.length, isInOrder: places.every((place, n) => place === n) };
 }
 
 function readDirective(
@@ -192,14 +197,11 @@ export function createLineReader(
       header = readHeader(text, line, format.columns, log);
     } else {
       const fields = text.split(',');
-      const { places, width } = header;
+      const { places, width, isInOrder } = header;
       if (fields.length !== width) {
         throw new BadField(`the row has ${fields.length} fields, not ${width} as the header`);
       }
-      format.row(
-        places.map((n) => fields[n]),
-        line,
-      );
+      format.row(isInOrder ? fields : places.map((n) => fields[n]), line);
     }
   }
   return (text, line) => {
