@@ -1,0 +1,61 @@
+/** Bytes that a map zeroes in the pool. */
+export interface ZeroFill {
+  /** Physical address. */
+  start: number;
+  /** Bytes; negative where the kernel's unsigned subtraction wraps to nearly 2^64. */
+  length: number;
+}
+
+/**
+ * What a release zeroes around the data of a bounce buffer, so that an untrusted device reads nothing
+ * that is not meant for it.
+ * @param data physical address of the first data byte in the pool
+ * @param size bytes of data
+ * @param granule bytes of the smallest IOMMU page
+ * @param keepsData whether the data was copied in for the device: to-device or bidirectional, and
+ *   without DMA_ATTR_SKIP_CPU_SYNC
+ */
+export type PaddingPolicy = (
+  data: number,
+  size: number,
+  granule: number,
+  keepsData: boolean,
+) => readonly ZeroFill[];
+
+function roundUp(value: number, granule: number): number {
+  return Math.ceil(value / granule) * granule;
+}
+
+/**
+ * v5.11 to v6.9: from the data's end, or from its start where the device is to write it all, as far as
+ * the size rounded up reaches. What lies in front is never zeroed (82612d66d51d, 9b49bbc2c4df).
+ */
+export const zeroFromData: PaddingPolicy = (data, size, granule, keepsData) => {
+  const kept = keepsData ? size : 0;
+  return [{ start: data + kept, length: roundUp(size, granule) - kept }];
+};
+
+/**
+ * Patch 5 of the series of August 2021: from the granule's start, and behind the data, but no further
+ * than the size alone rounded up: negative where offset and size need a granule more.
+ */
+export const zeroFromGranule: PaddingPolicy = (data, size, granule, keepsData) => {
+  const offset = data % granule;
+  const start = data - offset;
+  const rounded = roundUp(size, granule);
+  if (!keepsData) return [{ start, length: rounded }];
+  return [
+    { start, length: offset },
+    { start: data + size, length: rounded - offset - size },
+  ];
+};
+
+/** v6.10 and later: all of the buffer's granules but the data, whatever the direction (2650073f1b58). */
+export const zeroAroundData: PaddingPolicy = (data, size, granule) => {
+  const start = data - (data % granule);
+  const end = data + size;
+  return [
+    { start, length: data - start },
+    { start: end, length: roundUp(end, granule) - end },
+  ];
+};
