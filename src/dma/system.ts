@@ -102,6 +102,7 @@ export function createDmaSystem(
       minAlignMask: 0,
       cpu: 0,
       transientBase: Number.NaN,
+      lookAt: Number.NaN,
     },
     answer: emptyAnswer(),
     released: emptyReleased(),

@@ -6,7 +6,7 @@ import { mapSg, unmapSg } from '../../src/dma/scatter.js';
 import type { SgSegment } from '../../src/dma/sync.js';
 import { Attr, Dir } from '../../src/dma/system.js';
 import { findIommuRelease } from '../../src/kernel/iommuSelect.js';
-import { lowestPages } from '../support/buddyPages.js';
+import { lowestPages } from '../../src/replay/dmaIommu/pages.js';
 import { leakedTo, machineOf } from '../support/dmaMachine.js';
 
 /** 16 KiB IOMMU pages under a kernel of 4 KiB pages. */

@@ -1,10 +1,10 @@
 import { exposed } from '../../src/dma/access.js';
 import { Origin } from '../../src/dma/memory.js';
-import { startCall } from '../../src/dma/system.js';
 import type { DmaIommuTrace, DmaRow } from '../../src/events/iommu.js';
-import { nextTimer, runTimer } from '../../src/iommu/iovaDomain.js';
+import { hex } from '../../src/events/numbers.js';
 import type { IommuRelease } from '../../src/kernel/iommuRelease.js';
-import { createPlayer, hex, nothing, type Outcome, PLAYS, type Player } from './dmaPlays.js';
+import type { Played, Player } from '../../src/replay/dmaIommu/player.js';
+import { createDmaSession } from '../../src/replay/dmaIommu/session.js';
 import type { Whole } from './iommuVectors.js';
 
 /** What a replay of a dma-iommu trace shows. */
@@ -75,7 +75,7 @@ function physWords(row: DmaRow): string {
 }
 
 /** The columns in which a row's replay differs. */
-function compareRow(player: Player, row: DmaRow, outcome: Outcome): string[] {
+function compareRow(player: Player, row: DmaRow, outcome: Played): string[] {
   const zeroes = { granules: '0', slots: '0', leaked: '0', to_bounce: '0:0', from_bounce: '0:0' };
   const state = outcome.hangs ? { ...zeroes, arch: '', warn: '0' } : stateOf(player, row.device);
   const was: Record<string, string> = { ...state, dma: outcome.dma, result: outcome.result };
@@ -95,44 +95,34 @@ function compareRow(player: Player, row: DmaRow, outcome: Outcome): string[] {
     .map((column) => `${column} recorded ${expected[column]}, replayed ${was[column]}`);
 }
 
-/** Runs the timers that are due; each as a row would tell it. */
-function runTimers({ devices, trace }: Player, now: number): string[] {
-  const ran: string[] = [];
-  for (;;) {
-    const due = devices.map(({ domain }) => nextTimer(domain));
-    const first = Math.min(...due);
-    if (first > now) return ran;
-    const n = due.indexOf(first);
-    const { kind, time, cpu } = runTimer(devices[n].domain);
-    // The recorders wrote no rows for the depot's work.
-    if (kind === 'flush-timeout') ran.push(`${time} ${cpu} ${trace.devices[n].name}`);
-  }
-}
-
 /** Replays a dma-iommu trace and compares every column of every row. */
 export function replayDma(trace: Whole<DmaIommuTrace, DmaRow>, release: IommuRelease): DmaReplay {
-  const player = createPlayer(trace, release);
+  const session = createDmaSession(trace, release);
+  const { player } = session;
   const differences = trace.problems.first.map(({ line, message }) => `line ${line}: ${message}`);
   const ran: string[] = [];
   let compared = 0;
+  session.observers.push({
+    onRow({ row, played, timers }) {
+      for (const { kind, time, cpu, device } of timers) {
+        // The recorders wrote no rows for the depot's work.
+        if (kind === 'flush-timeout') ran.push(`${time} ${cpu} ${trace.devices[device].name}`);
+      }
+      if (row.op === 'fq_timeout') {
+        const expected = `${row.time} ${row.cpu} ${trace.devices[row.device].name}`;
+        const was = ran.shift();
+        if (was !== expected) differences.push(`line ${row.line}: ${expected}, replayed ${was}`);
+      } else if (ran.length > 0) {
+        differences.push(`line ${row.line}: missed ${ran.join()}`);
+      }
+      compared++;
+      const wrong = compareRow(player, row, played);
+      differences.push(...wrong.map((words) => `line ${row.line}: ${row.op} ${words}`));
+    },
+  });
   for (const row of trace.rows) {
-    ran.push(...runTimers(player, row.time));
-    startCall(player.system, row.line, row.cpu, row.time);
-    const play = PLAYS[row.op];
-    let outcome: Outcome = nothing;
-    if (row.op === 'fq_timeout') {
-      const expected = `${row.time} ${row.cpu} ${trace.devices[row.device].name}`;
-      const was = ran.shift();
-      if (was !== expected) differences.push(`line ${row.line}: ${expected}, replayed ${was}`);
-    } else {
-      if (ran.length > 0) differences.push(`line ${row.line}: missed ${ran.join()}`);
-      if (play === undefined) throw new Error(`line ${row.line}: ${row.op}`);
-      outcome = play(player, player.devices[row.device], row);
-    }
-    compared++;
-    const wrong = compareRow(player, row, outcome);
-    differences.push(...wrong.map((words) => `line ${row.line}: ${row.op} ${words}`));
-    if (differences.length > 5 || outcome.hangs) break;
+    if (!session.run(row) || differences.length > 5) break;
   }
+  session.finish();
   return { compared, differences };
 }

@@ -1,129 +1,34 @@
-import { type ByteRange, deviceRead, deviceWrite } from '../../src/dma/access.js';
-import {
-  allocCoherent,
-  type CoherentBuffer,
-  freeCoherent,
-  type PageSource,
-} from '../../src/dma/coherent.js';
-import {
-  addressAfter,
-  createDmaDevice,
-  type DeviceAddress,
-  type DmaDevice,
-} from '../../src/dma/device.js';
+import { type ByteRange, deviceRead, deviceWrite } from '../../dma/access.js';
+import { allocCoherent, freeCoherent } from '../../dma/coherent.js';
+import { addressAfter, type DeviceAddress, type DmaDevice } from '../../dma/device.js';
 import {
   allocLinkRange,
   destroyLinkRange,
   type LinkRange,
   linkPiece,
   unlinkPieces,
-} from '../../src/dma/link.js';
-import { leadsTo, mapPage } from '../../src/dma/mapping.js';
-import { type Piece, read, write, zero } from '../../src/dma/memory.js';
-import { mapSg, unmapSg } from '../../src/dma/scatter.js';
-import { type SgEntry, type SgSegment, syncSg, syncSingle } from '../../src/dma/sync.js';
-import { createDmaSystem, type DmaSystem } from '../../src/dma/system.js';
-import { unmapPage } from '../../src/dma/unmapping.js';
-import type { DeviceAddressField, DmaIommuTrace, DmaRow } from '../../src/events/iommu.js';
-import type { IommuRelease } from '../../src/kernel/iommuRelease.js';
-import { createAllocator } from '../../src/swiotlb/allocator.js';
-import { createPool } from '../../src/swiotlb/pool.js';
-import { searchLinear } from '../../src/swiotlb/search.js';
-import { lowestPages } from './buddyPages.js';
-import { crcOf } from './patternBytes.js';
+} from '../../dma/link.js';
+import { leadsTo, mapPage } from '../../dma/mapping.js';
+import { type Piece, read, write } from '../../dma/memory.js';
+import { mapSg, unmapSg } from '../../dma/scatter.js';
+import { syncSg, syncSingle } from '../../dma/sync.js';
+import { unmapPage } from '../../dma/unmapping.js';
+import type { DmaRow } from '../../events/iommu.js';
+import { hex } from '../../events/numbers.js';
+import { crcOf } from './pattern.js';
+import {
+  addressOf,
+  addressWords,
+  type Mapping,
+  mappingOf,
+  type Played,
+  type Player,
+} from './player.js';
 
-/** A mapping of the trace that is alive. */
-interface Live {
-  device: number;
-  /** The bytes that are its own, where its device addresses lead. */
-  owned: ByteRange[];
-  entries: SgEntry[];
-  segments: SgSegment[];
-  buffer: CoherentBuffer | undefined;
-  range: LinkRange | undefined;
-  /** Bytes linked to the range. */
-  linked: number;
-}
+type Play = (player: Player, device: DmaDevice, row: DmaRow) => Played;
 
-export interface Player {
-  trace: DmaIommuTrace;
-  system: DmaSystem;
-  devices: DmaDevice[];
-  live: Map<number, Live>;
-  /** Seeds by the line of their write. */
-  seeds: Map<number, number>;
-  pages: PageSource;
-}
-
-/** What a row gave: what stands in the columns dma and result, and in crc. */
-export interface Outcome {
-  dma: string;
-  result: string;
-  phys?: string;
-  crc?: number;
-  hangs?: boolean;
-}
-
-const TOP_OF_RAM = 8 << 20;
-
-export function createPlayer(trace: DmaIommuTrace, release: IommuRelease): Player {
-  const [line] = trace.pools;
-  const areas = release.swiotlb.hasAreas ? line.areas : 1;
-  const pool = createPool({ ...line, areas }, release.swiotlb.clampsTail);
-  const { pageSize, cpus } = trace.kernel;
-  const allocator = createAllocator(pool, false, searchLinear);
-  const system = createDmaSystem(release, pageSize, allocator);
-  zero(system.memory, line.base, line.nslabs * 2048);
-  const devices = trace.devices.map((device) =>
-    createDmaDevice(
-      release,
-      {
-        ...device,
-        domain: {
-          ...device,
-          cpus,
-          forcedac: false,
-          apertureEnd: Number.POSITIVE_INFINITY,
-          busDmaLimit: Number.POSITIVE_INFINITY,
-        },
-      },
-      allocator,
-    ),
-  );
-  const { phys, length } = trace.ram ?? { phys: 0, length: 0 };
-  const end = phys + length;
-  const pages = lowestPages(end - TOP_OF_RAM, end, pageSize);
-  return { trace, system, devices, live: new Map(), seeds: new Map(), pages };
-}
-
-export function hex(value: number): string {
-  return `0x${value.toString(16)}`;
-}
-
-function addressOf({ page, low }: DeviceAddressField, granule: number): DeviceAddress {
-  const pages = granule / 4096;
-  return { pfn: Math.floor(page / pages), offset: (page % pages) * 4096 + low };
-}
-
-function addressWords({ pfn, offset }: DeviceAddress, granule: number): string {
-  return `0x${(BigInt(pfn) * BigInt(granule) + BigInt(offset)).toString(16)}`;
-}
-
-function liveOf(device: number): Live {
-  return {
-    device,
-    owned: [],
-    entries: [],
-    segments: [],
-    buffer: undefined,
-    range: undefined,
-    linked: 0,
-  };
-}
-
-type Play = (player: Player, device: DmaDevice, row: DmaRow) => Outcome;
-
-export const nothing: Outcome = { dma: '', result: '' };
+/** Of calls without a result. */
+export const nothing: Played = { dma: '', result: '' };
 
 const mapPageRow: Play = ({ system, live }, device, row) => {
   const { size, dir, attrs } = row;
@@ -132,7 +37,7 @@ const mapPageRow: Play = ({ system, live }, device, row) => {
   if (mapped === 'collision') return { dma: 'error', result: mapped };
   if (typeof mapped === 'string') return { dma: 'error', result: 'fail' };
   const owned = [{ start: mapped.phys, length: size }];
-  live.set(row.id, { ...liveOf(row.device), owned });
+  live.set(row.id, { ...mappingOf(row), address: mapped.address, owned });
   return { dma: addressWords(mapped.address, device.table.granule), result: hex(mapped.phys) };
 };
 
@@ -152,14 +57,14 @@ const mapSgRow: Play = ({ system, live }, device, row) => {
   const owned = device.untrusted
     ? segments.map(({ address, length }) => ({ start: leadsTo(device, address), length }))
     : entries.map(({ phys, length }) => ({ start: phys, length }));
-  live.set(row.id, { ...liveOf(row.device), owned, entries, segments });
+  live.set(row.id, { ...mappingOf(row), owned, entries, segments });
   const words = segments.map(
     ({ address, length }) => `${addressWords(address, device.table.granule)}+${length}`,
   );
   return { dma: words.join(';'), result: String(segments.length) };
 };
 
-function liveAt({ live }: Player, row: DmaRow): Live {
+function liveAt({ live }: Player, row: DmaRow): Mapping {
   const found = live.get(row.id);
   if (found === undefined) throw new Error(`line ${row.line}: no live ${row.id}`);
   return found;
@@ -249,7 +154,12 @@ const allocRow: Play = ({ system, live, pages }, device, row) => {
   const buffer = allocCoherent(system, device, row.size, row.attrs, pages);
   if (typeof buffer === 'string') return { dma: 'error', result: '', phys: '' };
   const runs = runsOf(device, buffer.address, row.size);
-  live.set(row.id, { ...liveOf(row.device), buffer, owned: firstBytes(runs, row.size) });
+  live.set(row.id, {
+    ...mappingOf(row),
+    address: buffer.address,
+    buffer,
+    owned: firstBytes(runs, row.size),
+  });
   return {
     dma: addressWords(buffer.address, device.table.granule),
     result: '',
@@ -268,11 +178,11 @@ const freeRow: Play = (player, device, row) => {
 const iovaAllocRow: Play = ({ system, live }, device, row) => {
   const range = allocLinkRange(system, device, row.phys[0].phys, row.size);
   if (range === undefined) return { dma: 'error', result: '' };
-  live.set(row.id, { ...liveOf(row.device), range });
+  live.set(row.id, { ...mappingOf(row), address: range.start, range });
   return { dma: addressWords(range.start, device.table.granule), result: '' };
 };
 
-function rangeOf(player: Player, row: DmaRow): { mapping: Live; range: LinkRange } {
+function rangeOf(player: Player, row: DmaRow): { mapping: Mapping; range: LinkRange } {
   const mapping = liveAt(player, row);
   if (mapping.range === undefined) throw new Error(`line ${row.line}: ${row.id} is no range`);
   return { mapping, range: mapping.range };
@@ -321,6 +231,7 @@ const iovaDestroyRow: Play = (player, device, row) => {
   return { dma: addressWords(range.start, device.table.granule), result: '' };
 };
 
+/** What each op does. */
 export const PLAYS: Partial<Record<DmaRow['op'], Play>> = {
   map_page: mapPageRow,
   unmap_page: unmapPageRow,

@@ -1,4 +1,4 @@
-import type { PageSource } from '../../src/dma/coherent.js';
+import type { PageSource } from '../../dma/coherent.js';
 
 /** The recorders' page allocator: the lowest free run of 2^k pages that is aligned to 2^k pages. */
 export function lowestPages(base: number, end: number, pageSize: number): PageSource {

@@ -1,4 +1,4 @@
-import { Origin, type Piece } from '../../src/dma/memory.js';
+import { Origin, type Piece } from '../../dma/memory.js';
 
 /** The byte that the recorders of dma-iommu vectors write at position x: never 0. */
 function patternByte(x: number): number {

@@ -1,0 +1,119 @@
+import type { ByteRange } from '../../dma/access.js';
+import type { CoherentBuffer, PageSource } from '../../dma/coherent.js';
+import { createDmaDevice, type DeviceAddress, type DmaDevice } from '../../dma/device.js';
+import type { LinkRange } from '../../dma/link.js';
+import { zero } from '../../dma/memory.js';
+import type { SgEntry, SgSegment } from '../../dma/sync.js';
+import { createDmaSystem, type DmaSystem } from '../../dma/system.js';
+import type { DeviceAddressField, DmaIommuTrace, DmaRow } from '../../events/iommu.js';
+import type { IommuRelease } from '../../kernel/iommuRelease.js';
+import { createAllocator } from '../../swiotlb/allocator.js';
+import { createPool } from '../../swiotlb/pool.js';
+import { DEFAULT_SEARCH, SEARCHERS } from '../../swiotlb/searchers.js';
+import { lowestPages } from './pages.js';
+
+/** A mapping of the trace that is alive. */
+export interface Mapping {
+  /** Line of the call that made it. */
+  line: number;
+  /** That call. */
+  op: DmaRow['op'];
+  device: number;
+  /** Bytes, direction and attributes that it was made with. */
+  size: number;
+  dir: number;
+  attrs: number;
+  /** Where it begins for the device; undefined for lists. */
+  address: DeviceAddress | undefined;
+  /** The bytes that are its own, where its device addresses lead. */
+  owned: ByteRange[];
+  entries: SgEntry[];
+  segments: SgSegment[];
+  buffer: CoherentBuffer | undefined;
+  range: LinkRange | undefined;
+  /** Bytes linked to the range. */
+  linked: number;
+}
+
+/** A machine that makes the calls of a trace. */
+export interface Player {
+  trace: DmaIommuTrace;
+  system: DmaSystem;
+  devices: DmaDevice[];
+  live: Map<number, Mapping>;
+  /** Seeds by the line of their write. */
+  seeds: Map<number, number>;
+  pages: PageSource;
+}
+
+/** What a row gave: what stands in the columns dma and result, and in crc. */
+export interface Played {
+  dma: string;
+  result: string;
+  phys?: string;
+  crc?: number;
+  hangs?: boolean;
+}
+
+const TOP_OF_RAM = 8 << 20;
+
+/** A machine as a trace declares it, with nothing mapped. */
+export function createPlayer(trace: DmaIommuTrace, release: IommuRelease): Player {
+  const [line] = trace.pools;
+  const areas = release.swiotlb.hasAreas ? line.areas : 1;
+  const pool = createPool({ ...line, areas }, release.swiotlb.clampsTail);
+  const { pageSize, cpus } = trace.kernel;
+  const allocator = createAllocator(pool, false, SEARCHERS[DEFAULT_SEARCH]);
+  const system = createDmaSystem(release, pageSize, allocator);
+  zero(system.memory, line.base, line.nslabs * 2048);
+  const devices = trace.devices.map((device) =>
+    createDmaDevice(
+      release,
+      {
+        ...device,
+        domain: {
+          ...device,
+          cpus,
+          forcedac: false,
+          apertureEnd: Number.POSITIVE_INFINITY,
+          busDmaLimit: Number.POSITIVE_INFINITY,
+        },
+      },
+      allocator,
+    ),
+  );
+  const { phys, length } = trace.ram ?? { phys: 0, length: 0 };
+  const end = phys + length;
+  const pages = lowestPages(end - TOP_OF_RAM, end, pageSize);
+  return { trace, system, devices, live: new Map(), seeds: new Map(), pages };
+}
+
+/** A device address of a row in granules. */
+export function addressOf({ page, low }: DeviceAddressField, granule: number): DeviceAddress {
+  const pages = granule / 4096;
+  return { pfn: Math.floor(page / pages), offset: (page % pages) * 4096 + low };
+}
+
+/** A device address as traces print it. */
+export function addressWords({ pfn, offset }: DeviceAddress, granule: number): string {
+  return `0x${(BigInt(pfn) * BigInt(granule) + BigInt(offset)).toString(16)}`;
+}
+
+/** A mapping that a row makes, of which nothing else is known yet. */
+export function mappingOf({ line, op, device, size, dir, attrs }: DmaRow): Mapping {
+  return {
+    line,
+    op,
+    device,
+    size,
+    dir,
+    attrs,
+    address: undefined,
+    owned: [],
+    entries: [],
+    segments: [],
+    buffer: undefined,
+    range: undefined,
+    linked: 0,
+  };
+}

@@ -1,0 +1,86 @@
+import { startCall } from '../../dma/system.js';
+import type { DmaIommuTrace, DmaRow } from '../../events/iommu.js';
+import { nextTimer, runTimer, type TimerEvent } from '../../iommu/iovaDomain.js';
+import type { IommuRelease } from '../../kernel/iommuRelease.js';
+import { createPlayer, type Mapping, type Played, type Player } from './player.js';
+import { nothing, PLAYS } from './plays.js';
+
+/** What became of one row. Reused for every row of a replay. */
+export interface DmaOutcome {
+  row: DmaRow;
+  player: Player;
+  /** What the model gave; what it did besides is in `player.system.effects`. */
+  played: Played;
+  /**
+   * The mapping that the row made, used, or ended (then as it was before); undefined where it failed or
+   * the trace knows of none by that id.
+   */
+  mapping: Mapping | undefined;
+  /** Flush-queue timers that ran since the row before, in order. */
+  timers: (TimerEvent & { device: number })[];
+}
+
+/** Watches a replay. */
+export interface DmaObserver {
+  onRow?(outcome: DmaOutcome): void;
+  atEnd?(): void;
+}
+
+/** A dma-iommu trace replayed in one release. */
+export interface DmaSession {
+  release: IommuRelease;
+  player: Player;
+  observers: DmaObserver[];
+  /** Replays one row. @returns false where the kernel's search would never end: nothing comes after it */
+  run(row: DmaRow): boolean;
+  /** To be called once, after the last row. */
+  finish(): void;
+}
+
+/**
+ * A session on the machine that a trace declares.
+ * @param trace its declarations must be complete when the first row comes
+ */
+export function createDmaSession(trace: DmaIommuTrace, release: IommuRelease): DmaSession {
+  const player = createPlayer(trace, release);
+  const observers: DmaObserver[] = [];
+  const outcome: DmaOutcome = {
+    row: undefined as unknown as DmaRow,
+    player,
+    played: nothing,
+    mapping: undefined,
+    timers: [],
+  };
+
+  /** Runs the timers that are due, the earliest first. */
+  function runTimers(now: number): void {
+    const { devices } = player;
+    outcome.timers = [];
+    for (;;) {
+      const due = devices.map(({ domain }) => nextTimer(domain));
+      const first = Math.min(...due);
+      if (first > now) return;
+      const device = due.indexOf(first);
+      outcome.timers.push({ ...runTimer(devices[device].domain), device });
+    }
+  }
+
+  return {
+    release,
+    player,
+    observers,
+    run(row) {
+      runTimers(row.time);
+      startCall(player.system, row.line, row.cpu, row.time);
+      outcome.row = row;
+      const before = player.live.get(row.id);
+      outcome.played = PLAYS[row.op]?.(player, player.devices[row.device], row) ?? nothing;
+      outcome.mapping = player.live.get(row.id) ?? before;
+      for (const observer of observers) observer.onRow?.(outcome);
+      return outcome.played.hangs !== true;
+    },
+    finish() {
+      for (const observer of observers) observer.atEnd?.();
+    },
+  };
+}
