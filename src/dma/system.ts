@@ -1,6 +1,6 @@
 import { IO_TLB_SIZE } from '../kernel/constants.js';
 import type { IommuRelease } from '../kernel/iommuRelease.js';
-import type { MapRequest } from '../kernel/plan.js';
+import { emptyRequest, type MapRequest } from '../kernel/plan.js';
 import {
   type Allocator,
   emptyAnswer,
@@ -94,16 +94,7 @@ export function createDmaSystem(
     now: 0,
     call: 0,
     effects: noEffects(),
-    request: {
-      origAddr: 0,
-      mappingSize: 0,
-      allocSize: 0,
-      allocAlignMask: 0,
-      minAlignMask: 0,
-      cpu: 0,
-      transientBase: Number.NaN,
-      lookAt: Number.NaN,
-    },
+    request: emptyRequest(),
     answer: emptyAnswer(),
     released: emptyReleased(),
   };

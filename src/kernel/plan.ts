@@ -23,6 +23,20 @@ export interface MapRequest {
   lookAt: number;
 }
 
+/** A request to be filled. */
+export function emptyRequest(): MapRequest {
+  return {
+    origAddr: 0,
+    mappingSize: 0,
+    allocSize: 0,
+    allocAlignMask: 0,
+    minAlignMask: 0,
+    cpu: 0,
+    transientBase: Number.NaN,
+    lookAt: Number.NaN,
+  };
+}
+
 /**
  * The numbers that a release decides before its search loop starts. The loops
  * hardly differ between kernels; these do.

@@ -1,7 +1,7 @@
 import { type EventBatch, Flag, Look, Op, Recorded } from '../events/batch.js';
 import type { TraceInfo } from '../events/trace.js';
 import { IO_TLB_SHIFT, IO_TLB_SIZE } from '../kernel/constants.js';
-import type { MapRequest } from '../kernel/plan.js';
+import { emptyRequest } from '../kernel/plan.js';
 import {
   type Device,
   emptyAnswer,
@@ -78,16 +78,7 @@ export function createScout(info: TraceInfo, options: SessionOptions): Scout {
   const table: TakenTable = { byAddress: new Map(), bySlot: new Map() };
   const answer = emptyAnswer();
   const released = emptyReleased();
-  const request: MapRequest = {
-    origAddr: 0,
-    mappingSize: 0,
-    allocSize: 0,
-    allocAlignMask: 0,
-    minAlignMask: 0,
-    cpu: 0,
-    transientBase: Number.NaN,
-    lookAt: Number.NaN,
-  };
+  const request = emptyRequest();
 
   function deviceOf(batch: EventBatch, n: number): SessionDevice {
     return devices.list[batch.device[n]] ?? devices.declare(batch.device[n]);

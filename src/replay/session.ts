@@ -1,6 +1,6 @@
 import { type EventBatch, Flag, Look, Op, Recorded } from '../events/batch.js';
 import type { Assumption, TraceInfo } from '../events/trace.js';
-import type { MapRequest } from '../kernel/plan.js';
+import { emptyRequest } from '../kernel/plan.js';
 import { type Allocator, type Device, emptyAnswer, emptyReleased } from '../swiotlb/allocator.js';
 import {
   allocPages,
@@ -100,16 +100,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     servedAnyway: 0,
     ignoredPools: 0,
   };
-  const request: MapRequest = {
-    origAddr: 0,
-    mappingSize: 0,
-    allocSize: 0,
-    allocAlignMask: 0,
-    minAlignMask: 0,
-    cpu: 0,
-    transientBase: Number.NaN,
-    lookAt: Number.NaN,
-  };
+  const request = emptyRequest();
   const answer = emptyAnswer();
   const outcome: Outcome = {
     line: 0,
