@@ -3,10 +3,20 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { PROJECT, swiotlbReplay } from '../support/cli.js';
 
-/** Stories with a trace; those with a kernel log alone are told in diagnose.test.ts. */
-const STORIES = readdirSync(join(PROJECT, 'traces')).filter((story) =>
-  readdirSync(join(PROJECT, 'traces', story)).some((name) => name.startsWith('trace.')),
-);
+const FOLDERS = readdirSync(join(PROJECT, 'traces'));
+
+function hasFile(story: string, file: RegExp): boolean {
+  return readdirSync(join(PROJECT, 'traces', story)).some((name) => file.test(name));
+}
+
+/** Stories about an allocator; those with a kernel log alone are told in diagnose.test.ts. */
+const STORIES = FOLDERS.filter((story) => hasFile(story, /^trace\.(csv|log)$/));
+
+/** Stories about what a recording tells: the exit status of `verify`, and what the report says. */
+const TOLD_OF_RECORDINGS: Record<string, [status: number, words: string]> = {
+  'lost-unmap': [3, '1 event missing'],
+  'returned-late': [0, 'was found by trying'],
+};
 
 /** The finding that each story is told for, and the release in which it is gone. */
 const TOLD_FOR: Record<
@@ -25,6 +35,19 @@ const TOLD_FOR: Record<
 
 test('every story is told for something', () => {
   expect(STORIES).toEqual(Object.keys(TOLD_FOR));
+});
+
+test('every recording is told of', () => {
+  const recordings = FOLDERS.filter((story) => hasFile(story, /^trace\.txt$/));
+  expect(recordings).toEqual(Object.keys(TOLD_OF_RECORDINGS));
+});
+
+test.each(Object.entries(TOLD_OF_RECORDINGS))('the recording %s', (story, [status, words]) => {
+  const trace = join('traces', story, 'trace.txt');
+  expect(swiotlbReplay(['verify', '--strict', trace]).status).toBe(status);
+  expect(swiotlbReplay([trace]).stdout.replace(/\s+/g, ' ')).toContain(words);
+  const text = readFileSync(join(PROJECT, 'traces', story, 'README.md'), 'utf8');
+  expect(text.trimEnd().split('\n')).toHaveLength(2);
 });
 
 describe.each(STORIES)('the story %s', (story) => {
