@@ -192,6 +192,9 @@ export function createLineReader(
   let header: Header | undefined;
   function readLine(text: string, line: number): void {
     if (text.startsWith('#')) {
+      if (header !== undefined && !/^#(\s|$)/.test(text)) {
+        throw new BadField('directive stands behind the header: declarations come first');
+      }
       readDirective(text, line, format.directives, log);
     } else if (header === undefined) {
       header = readHeader(text, line, format.columns, log);
