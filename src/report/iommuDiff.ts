@@ -40,6 +40,7 @@ export function statisticsOf({ devices, pool, effects }: IommuReport): Map<strin
     ['mappings made', sum(({ mappings }) => mappings.made)],
     ['mappings failed', sum(({ mappings }) => mappings.failed)],
     ['live at the end', sum(({ mappings }) => mappings.live)],
+    ['of those, recorded as failed and never ended', sum(({ mappings }) => mappings.neverEnded)],
     ['granules of device addresses used at most', sum(({ space }) => space.usedPeak)],
     ['granules of device addresses used at the end', sum(({ space }) => space.used)],
     ['gaps between device addresses', sum(({ space }) => space.gaps)],

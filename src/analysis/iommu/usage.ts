@@ -9,6 +9,8 @@ export interface MappingUsage {
   failed: number;
   /** Still there at the end. */
   live: number;
+  /** Made although the trace records a failure, so that nothing in it ends them. */
+  neverEnded: number;
   /** Bytes that those were made for. */
   bytes: number;
   /** Bytes that were mapped besides, as an IOMMU maps whole granules. */
@@ -35,7 +37,7 @@ export interface EffectTotals {
 }
 
 function noUsage(): MappingUsage {
-  return { made: 0, failed: 0, live: 0, bytes: 0, beyondNeed: 0, lastAllowed: 0 };
+  return { made: 0, failed: 0, live: 0, neverEnded: 0, bytes: 0, beyondNeed: 0, lastAllowed: 0 };
 }
 
 const ALLOCATES: ReadonlySet<IovaRow['op']> = new Set(['alloc', 'alloc_fast', 'dma_alloc']);
@@ -58,6 +60,7 @@ export function watchIovaUsage(session: IovaSession): MappingUsage[] {
       }
       own.made++;
       own.live++;
+      if (row.failed) own.neverEnded++;
       own.bytes += isDma ? row.size : row.size * domain.setup.granule;
     },
   });
@@ -86,7 +89,10 @@ export function watchDmaUsage(session: DmaSession): MappingUsage[] {
     const own = usage[row.device];
     const isLink = row.op === 'iova_link' && played.result === '0';
     if (played.dma === 'error') own.failed++;
-    else if (MAPS.has(row.op)) own.made++;
+    else if (MAPS.has(row.op)) {
+      own.made++;
+      if (row.failed) own.neverEnded++;
+    }
     if (played.dma === 'error' || !(MAPS.has(row.op) || isLink)) return;
     const bytes = bytesOf(row);
     own.bytes += bytes;

@@ -1,6 +1,7 @@
 import { createRecordWatch, type RecordWatch } from '../../analysis/iommu/recordWatch.js';
 import { watchColumns } from '../../analysis/iommu/watchColumns.js';
 import { type AlikeReleases, distinctIommuReleases } from '../../kernel/iommuSelect.js';
+import { TAGS } from '../../kernel/tags.js';
 import { harmless, harmlessJson } from '../../render/harmless.js';
 import { Exit } from '../exit.js';
 import type { OutputOptions, ReplayOptions } from '../options.js';
@@ -53,10 +54,20 @@ export async function identifyIommu(
   return strictIommuProblem(options, input.path, tally) ?? status;
 }
 
+/** Mainline tags in their order, then all other names. */
+function tagsFirst(names: readonly string[]): string[] {
+  const tags = TAGS.filter((tag) => names.includes(tag));
+  return [...tags, ...names.filter((name) => !tags.includes(name))];
+}
+
 /** The names of alike releases, with what was added to the replayed one's name so that it boots. */
 function namesOf({ release, names }: AlikeReleases, replayed: string): string[] {
   const added = replayed.slice(release.name.length);
   return names.map((name) => name + added);
+}
+
+function matchesOf(candidates: readonly Candidate[]): string[] {
+  return candidates.filter(({ watch }) => watch.mismatches === 0).flatMap(({ names }) => names);
 }
 
 function identifyJson({ path }: IommuInput, candidates: readonly Candidate[]): string {
@@ -64,7 +75,7 @@ function identifyJson({ path }: IommuInput, candidates: readonly Candidate[]): s
     schema: 'swiotlb-replay/identify@1',
     path,
     recorded: candidates[0].watch.recorded,
-    matches: candidates.filter(({ watch }) => watch.mismatches === 0).flatMap(({ names }) => names),
+    matches: tagsFirst(matchesOf(candidates)),
     others: others(candidates),
   })}\n`;
 }
@@ -86,12 +97,10 @@ function identifyText({ path }: IommuInput, candidates: readonly Candidate[]): s
   if (recorded === 0) {
     return `${harmless(path)}: records no results: any release may have made it\n`;
   }
-  const matches = candidates.filter(({ watch }) => watch.mismatches === 0);
+  const matches = tagsFirst(matchesOf(candidates));
   const lines = [
     matches.length > 0
-      ? `${harmless(path)}: all ${recorded} recorded rows are those of ${foldTags(
-          matches.flatMap(({ names }) => names),
-        )}`
+      ? `${harmless(path)}: all ${recorded} recorded rows are those of ${foldTags(matches)}`
       : `${harmless(path)}: no release gives all ${recorded} recorded rows`,
   ];
   const closestFirst = candidates

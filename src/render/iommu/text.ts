@@ -62,6 +62,11 @@ function facts(report: IommuReport, width: number): string[] {
   if (notReplayed > 0) {
     lines.push(`  left out  ${counted(notReplayed, 'row')} about mappings that are not there`);
   }
+  const neverEnded = report.devices.reduce((sum, { mappings: own }) => sum + own.neverEnded, 0);
+  if (neverEnded > 0) {
+    const words = `${counted(neverEnded, 'mapping')} that the trace records as failed, so that nothing in it ends them`;
+    lines.push(...wrap('  made here ', words, width));
+  }
   if (pool !== null) {
     const slots = `${pool.nslabs} slots, ${pool.used} used at the end, ${pool.usedPeak} at most`;
     lines.push(`  pool      at ${hex(pool.base)}: ${slots}`);
