@@ -5,6 +5,8 @@ import { areDifferent, diffReports } from '../report/diffReport.js';
 import { watchForReport } from '../report/watch.js';
 import { eachTrace } from './eachTrace.js';
 import { Exit } from './exit.js';
+import { byKind } from './iommu/byKind.js';
+import { diffIommu } from './iommu/diff.js';
 import {
   addOutputOptions,
   addReplayOptions,
@@ -35,28 +37,37 @@ export function diffCommand(): Command {
     .requiredOption('--new <release>', 'the release to look at');
   addReplayOptions(command, false);
   addOutputOptions(command).action(async (paths: string[], options: Options) => {
-    const releases = [requireRelease(options.old), requireRelease(options.new)];
-    await eachTrace(paths, options.file, async (path, output) => {
-      const comparison = createComparison(KEPT);
-      const sides = [comparison.old, comparison.new];
-      const { runs, info, trace } = await replayTrace(
-        path,
+    await eachTrace(
+      paths,
+      options.file,
+      byKind(
         options,
-        () => ({ releases, reason: undefined, elect: false }),
-        (session) => {
-          session.observers.push(...sides.splice(0, 1));
-          return watchForReport(session, { first: 0, last: 0 });
+        (input, output) => diffIommu(input, output, options),
+        async (path, output, source) => {
+          const releases = [requireRelease(options.old), requireRelease(options.new)];
+          const comparison = createComparison(KEPT);
+          const sides = [comparison.old, comparison.new];
+          const { runs, info, trace } = await replayTrace(
+            path,
+            options,
+            () => ({ releases, reason: undefined, elect: false }),
+            (session) => {
+              session.observers.push(...sides.splice(0, 1));
+              return watchForReport(session, { first: 0, last: 0 });
+            },
+            source,
+          );
+          const [old, fresh] = runs.map(({ watch }) => watch.report(trace, info, undefined));
+          const diff = diffReports(old, fresh, comparison);
+          await output.write(
+            options.json ? diffJson(diff) : diffText(diff, renderOptions(options.file)),
+          );
+          tellLosses(path, info);
+          const status = areDifferent(diff) ? Exit.found : Exit.ok;
+          return strictProblem(options, path, info) ?? unlessIncomplete(status, info);
         },
-      );
-      const [old, fresh] = runs.map(({ watch }) => watch.report(trace, info, undefined));
-      const diff = diffReports(old, fresh, comparison);
-      await output.write(
-        options.json ? diffJson(diff) : diffText(diff, renderOptions(options.file)),
-      );
-      tellLosses(path, info);
-      const status = areDifferent(diff) ? Exit.found : Exit.ok;
-      return strictProblem(options, path, info) ?? unlessIncomplete(status, info);
-    });
+      ),
+    );
   });
   return command;
 }

@@ -2,10 +2,12 @@ import { Command } from 'commander';
 import { type MismatchWatch, watchMismatches } from '../analysis/mismatches.js';
 import type { TraceInfo } from '../events/trace.js';
 import { RELEASES } from '../kernel/releases.js';
-import { followsTag, tagsOf } from '../kernel/tags.js';
+import { tagsOf } from '../kernel/tags.js';
 import { harmless, harmlessJson } from '../render/harmless.js';
 import { eachTrace } from './eachTrace.js';
 import { Exit } from './exit.js';
+import { byKind } from './iommu/byKind.js';
+import { identifyIommu } from './iommu/identify.js';
 import {
   addOutputOptions,
   addReplayOptions,
@@ -13,6 +15,7 @@ import {
   type ReplayOptions,
 } from './options.js';
 import { type Replayed, replayTrace, strictProblem, tellLosses } from './run.js';
+import { foldTags } from './tagRanges.js';
 
 type Options = ReplayOptions & OutputOptions;
 
@@ -36,22 +39,31 @@ export function identifyCommand(): Command {
     .argument('<trace...>', 'trace files; - reads standard input');
   addReplayOptions(command, false);
   addOutputOptions(command).action((paths: string[], options: Options) =>
-    eachTrace(paths, options.file, async (path, output) => {
-      const replayed = await replayTrace(
-        path,
+    eachTrace(
+      paths,
+      options.file,
+      byKind(
         options,
-        () => ({ releases: [...RELEASES], reason: undefined, elect: false }),
-        (session) => {
-          const watch = watchMismatches(1);
-          session.observers.push(watch);
-          return watch;
+        (input, output) => identifyIommu(input, output, options),
+        async (path, output, source) => {
+          const replayed = await replayTrace(
+            path,
+            options,
+            () => ({ releases: [...RELEASES], reason: undefined, elect: false }),
+            (session) => {
+              const watch = watchMismatches(1);
+              session.observers.push(watch);
+              return watch;
+            },
+            source,
+          );
+          const result = identify(path, replayed);
+          await output.write(options.json ? `${harmlessJson(result)}\n` : identifyText(result));
+          tellLosses(path, replayed.info);
+          return strictProblem(options, path, replayed.info) ?? status(result, replayed.info);
         },
-      );
-      const result = identify(path, replayed);
-      await output.write(options.json ? `${harmlessJson(result)}\n` : identifyText(result));
-      tellLosses(path, replayed.info);
-      return strictProblem(options, path, replayed.info) ?? status(result, replayed.info);
-    }),
+      ),
+    ),
   );
   return command;
 }
@@ -83,25 +95,12 @@ function status({ recorded, matches }: IdentifyResult, { losses }: TraceInfo): n
   return matches.length > 0 ? Exit.ok : Exit.found;
 }
 
-/** Names with runs of consecutive mainline tags folded: `v6.3 to v6.8, v6.8+04867a7a`. */
-function ranges(names: readonly string[]): string {
-  const folded: string[][] = [];
-  for (const name of names) {
-    const run = folded.at(-1);
-    if (run !== undefined && followsTag(run[run.length - 1], name)) run.push(name);
-    else folded.push([name]);
-  }
-  return folded
-    .map((run) => (run.length > 1 ? `${run[0]} to ${run[run.length - 1]}` : run[0]))
-    .join(', ');
-}
-
 function identifyText({ path, recorded, matches, others }: IdentifyResult): string {
   if (recorded === 0)
     return `${harmless(path)}: records no results: any release may have made it\n`;
   const lines = [
     matches.length > 0
-      ? `${harmless(path)}: all ${recorded} recorded results are those of ${ranges(matches)}`
+      ? `${harmless(path)}: all ${recorded} recorded results are those of ${foldTags(matches)}`
       : `${harmless(path)}: no release gives all ${recorded} recorded results`,
   ];
   const closestFirst = [...others].sort((a, b) => b.reproduced - a.reproduced);

@@ -1,12 +1,16 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { ADDRESS_LIMIT, isSegBoundary, MAX_NSLABS, parseMask } from '../events/numbers.js';
+import { ADDRESS_LIMIT, isSegBoundary, MAX_NSLABS } from '../events/numbers.js';
 import type { TraceFormat } from '../formats/format.js';
+import { IOMMU_FORMATS, type IommuFormat } from '../formats/iommuRead.js';
 import { FORMATS } from '../formats/table.js';
 import { PAGE_SIZES } from '../kernel/constants.js';
 import type { BootParameter } from '../replay/bootPool.js';
 import type { DeviceOverride, PoolOverride } from '../replay/geometry.js';
+import type { IommuOverride } from '../replay/iommuOverrides.js';
 import { DEFAULT_SEARCH, SEARCHERS } from '../swiotlb/searchers.js';
 import { DEFAULT_NSLABS, guestNslabs } from '../swiotlb/setup.js';
+import { iommuOption } from './iommu/option.js';
+import { collect, flagOf, maskOf, numberBelow, readPairs } from './pairs.js';
 
 /** Options of every command that replays. */
 export interface ReplayOptions {
@@ -17,7 +21,8 @@ export interface ReplayOptions {
   swiotlb?: BootParameter;
   search?: string;
   dmesg?: string;
-  inputFormat?: TraceFormat;
+  inputFormat?: TraceFormat | IommuFormat;
+  iommu: IommuOverride[];
   strict?: boolean;
 }
 
@@ -59,15 +64,15 @@ export function addReplayOptions(command: Command, withKernel = true): Command {
       parseSwiotlb,
     )
     .addOption(deviceOption())
+    .addOption(iommuOption())
     .option(
       '--dmesg <file>',
       'the boot log beside the trace: kernel, pools and devices that the trace does not tell',
     )
     .addOption(
-      new Option(
-        '--input-format <format>',
-        `skip detection: ${FORMATS.map((format) => format.name).join(', ')}`,
-      ).argParser(parseFormat),
+      new Option('--input-format <format>', `skip detection: ${formatNames()}`).argParser(
+        parseFormat,
+      ),
     )
     .addOption(
       new Option('--search <searcher>', 'how to search; the results are the same')
@@ -85,14 +90,10 @@ export function addDeviceOption(command: Command): Command {
 function deviceOption(): Option {
   return new Option(
     '--device <GLOB:K=V,...>',
-    'device parameters: min_align_mask= seg_boundary_mask= dma_mask= pool=; repeatable',
+    'device parameters: min_align_mask= seg_boundary_mask= dma_mask= pool= untrusted=1; repeatable',
   )
     .argParser(collect(parseDevice))
     .default([]);
-}
-
-function collect<T>(parse: (text: string) => T): (text: string, previous: T[]) => T[] {
-  return (text, previous) => [...previous, parse(text)];
 }
 
 /** @throws InvalidArgumentError for what no kernel is built with */
@@ -105,45 +106,15 @@ function parsePageSize(text: string): number {
   return bytes;
 }
 
-function parseFormat(text: string): TraceFormat {
-  const format = FORMATS.find(({ name }) => name === text);
-  if (format === undefined) {
-    throw new InvalidArgumentError(`It is one of ${FORMATS.map(({ name }) => name).join(', ')}.`);
-  }
+function formatNames(): string {
+  return [...FORMATS.map(({ name }) => name), ...IOMMU_FORMATS].join(', ');
+}
+
+function parseFormat(text: string): TraceFormat | IommuFormat {
+  const format =
+    FORMATS.find(({ name }) => name === text) ?? IOMMU_FORMATS.find((name) => name === text);
+  if (format === undefined) throw new InvalidArgumentError(`It is one of ${formatNames()}.`);
   return format;
-}
-
-/** `a=1,b=2` as pairs; every key must be among the readers'. */
-function readPairs<T>(
-  text: string,
-  readers: Record<string, (value: string, into: T) => void>,
-  into: T,
-): T {
-  for (const pair of text.split(',')) {
-    const equals = pair.indexOf('=');
-    const key = pair.slice(0, Math.max(0, equals));
-    if (!Object.hasOwn(readers, key)) {
-      throw new InvalidArgumentError(
-        `"${pair}" is not KEY=VALUE with a KEY of ${Object.keys(readers).join(', ')}.`,
-      );
-    }
-    readers[key](pair.slice(equals + 1), into);
-  }
-  return into;
-}
-
-function numberBelow(limit: number, text: string): number {
-  const value = parseMask(text);
-  if (!(value < limit)) {
-    throw new InvalidArgumentError(`"${text}" is not a number below 0x${limit.toString(16)}.`);
-  }
-  return value;
-}
-
-function maskOf(text: string): number {
-  const value = parseMask(text);
-  if (Number.isNaN(value)) throw new InvalidArgumentError(`"${text}" is not a mask.`);
-  return value;
 }
 
 function boundaryOf(text: string): number {
@@ -233,6 +204,9 @@ function parseDevice(text: string): DeviceOverride {
       },
       pool: (value, device) => {
         device.pool = value;
+      },
+      untrusted: (value, device) => {
+        device.untrusted = flagOf('untrusted', value);
       },
     },
     { matches: globMatcher(text.slice(0, colon)) },

@@ -5,12 +5,14 @@ import type { Report } from '../report/report.js';
 import { watchForReport } from '../report/watch.js';
 import { eachTrace } from './eachTrace.js';
 import { Exit } from './exit.js';
+import { byKind } from './iommu/byKind.js';
+import { replayIommuReport } from './iommu/replay.js';
 import { addReplayOptions, type ReplayOptions } from './options.js';
 import { renderOptions } from './output.js';
 import { chooseReleases, replayTrace, strictProblem } from './run.js';
 
 /** From which level on findings make the exit status 1. */
-type FailOn = 'error' | 'warning' | 'never';
+export type FailOn = 'error' | 'warning' | 'never';
 
 interface Options extends ReplayOptions {
   output: string;
@@ -44,22 +46,32 @@ export function replayCommand(): Command {
         .default('error'),
     )
     .action((paths: string[], options: Options) =>
-      eachTrace(paths, options.file, async (path, output) => {
-        const name = options.json ? 'json' : options.output;
-        const renderer = RENDERERS.find((candidate) => candidate.name === name) ?? RENDERERS[0];
-        const keepRows = options.allocations ? renderer.keepRows : { first: 0, last: 0 };
-        const { runs, info, trace, kernelReason } = await replayTrace(
-          path,
+      eachTrace(
+        paths,
+        options.file,
+        byKind(
           options,
-          (known) => chooseReleases(options.kernel, known),
-          (session) => watchForReport(session, keepRows),
-        );
-        const report = runs[0].watch.report(trace, info, kernelReason);
-        const rendering = { ...renderOptions(options.file), allocations: options.allocations };
-        if (paths.indexOf(path) > 0 && name === 'text') await output.write('\n');
-        for (const piece of renderer.render(report, rendering)) await output.write(piece);
-        return strictProblem(options, path, info) ?? verdict(report, options.failOn);
-      }),
+          (input, output) =>
+            replayIommuReport(input, output, options, paths.indexOf(input.path) > 0),
+          async (path, output, source) => {
+            const name = options.json ? 'json' : options.output;
+            const renderer = RENDERERS.find((candidate) => candidate.name === name) ?? RENDERERS[0];
+            const keepRows = options.allocations ? renderer.keepRows : { first: 0, last: 0 };
+            const { runs, info, trace, kernelReason } = await replayTrace(
+              path,
+              options,
+              (known) => chooseReleases(options.kernel, known),
+              (session) => watchForReport(session, keepRows),
+              source,
+            );
+            const report = runs[0].watch.report(trace, info, kernelReason);
+            const rendering = { ...renderOptions(options.file), allocations: options.allocations };
+            if (paths.indexOf(path) > 0 && name === 'text') await output.write('\n');
+            for (const piece of renderer.render(report, rendering)) await output.write(piece);
+            return strictProblem(options, path, info) ?? verdict(report, options.failOn);
+          },
+        ),
+      ),
     );
   return command;
 }

@@ -16,9 +16,10 @@ import { createOrderFinder, needsOrder, type OrderFinder } from '../replay/order
 import { explainingRelease } from '../replay/recordedRelease.js';
 import { createSession, type Session } from '../replay/session.js';
 import type { TraceSummary } from '../report/report.js';
-import { openSource } from '../source/open.js';
+import { openSource, type Source } from '../source/open.js';
 import { complain } from './eachTrace.js';
 import { Exit } from './exit.js';
+import { openSwiotlbTrace } from './iommu/byKind.js';
 import type { ReplayOptions } from './options.js';
 import { createProgress } from './progress.js';
 
@@ -109,6 +110,7 @@ function recordedRelease(info: TraceInfo, { releases, elect }: ReleaseChoice): R
 /**
  * Reads a trace once and replays it in every release of `choose`.
  * @param attach sets up what watches a session
+ * @param opened the trace, where it has been opened to see what it is
  * @throws UserError for what the user can mend
  */
 export async function replayTrace<W>(
@@ -116,10 +118,11 @@ export async function replayTrace<W>(
   options: ReplayOptions,
   choose: (info: TraceInfo) => ReleaseChoice,
   attach: (session: Session) => W,
+  opened?: Source,
 ): Promise<Replayed<W>> {
   const info = emptyTraceInfo();
   if (options.dmesg !== undefined) await readBeside(options.dmesg, info);
-  const source = await openSource(path);
+  const source = opened ?? (await openSwiotlbTrace(path, options));
   const progress = createProgress(source, process.stderr);
   let choice: ReleaseChoice | undefined;
   let runs: Watched<W>[] = [];
@@ -188,7 +191,7 @@ export async function replayTrace<W>(
 
   try {
     const readOptions = {
-      format: options.inputFormat,
+      format: typeof options.inputFormat === 'string' ? undefined : options.inputFormat,
       pageSize: options.pageSize ?? DEFAULT_PAGE_SIZE,
       pools: options.pool.flatMap(({ name = 'default', base, nslabs, restricted = false }) =>
         base === undefined || nslabs === undefined ? [] : [{ name, base, nslabs, restricted }],

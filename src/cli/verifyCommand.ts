@@ -6,6 +6,8 @@ import { lossesJson } from '../render/json.js';
 import { lossLines } from '../render/losses.js';
 import { eachTrace } from './eachTrace.js';
 import { Exit } from './exit.js';
+import { byKind } from './iommu/byKind.js';
+import { verifyIommu } from './iommu/verify.js';
 import {
   addOutputOptions,
   addReplayOptions,
@@ -34,21 +36,32 @@ export function verifyCommand(): Command {
     .argument('<trace...>', 'trace files; - reads standard input');
   addReplayOptions(command);
   addOutputOptions(command).action((paths: string[], options: Options) =>
-    eachTrace(paths, options.file, async (path, output) => {
-      const replayed = await replayTrace(
-        path,
+    eachTrace(
+      paths,
+      options.file,
+      byKind(
         options,
-        (info) => chooseReleases(options.kernel, info),
-        (session) => {
-          const watch = watchMismatches(KEPT);
-          session.observers.push(watch);
-          return watch;
+        (input, output) => verifyIommu(input, output, options),
+        async (path, output, source) => {
+          const replayed = await replayTrace(
+            path,
+            options,
+            (info) => chooseReleases(options.kernel, info),
+            (session) => {
+              const watch = watchMismatches(KEPT);
+              session.observers.push(watch);
+              return watch;
+            },
+            source,
+          );
+          const result = verifyResult(path, replayed);
+          await output.write(
+            options.json ? `${harmlessJson(result)}\n` : verifyText(result, replayed),
+          );
+          return strictProblem(options, path, replayed.info) ?? status(result);
         },
-      );
-      const result = verifyResult(path, replayed);
-      await output.write(options.json ? `${harmlessJson(result)}\n` : verifyText(result, replayed));
-      return strictProblem(options, path, replayed.info) ?? status(result);
-    }),
+      ),
+    ),
   );
   return command;
 }

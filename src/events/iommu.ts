@@ -97,6 +97,10 @@ export interface DmaDeviceLine {
   /** Infinity for none. */
   segBoundaryMask: number;
   maxSegSize: number;
+  /** What no trace tells, but a user may: as in IovaDomainLine. */
+  forcedac?: boolean;
+  apertureEnd?: number;
+  busDmaLimit?: number;
 }
 
 /** What a row of a dma-iommu trace can be. */
@@ -166,7 +170,7 @@ export interface DmaRow {
   failed: boolean;
   /** As it stands in the trace. */
   result: string;
-  /** State after the row. */
+  /** State after the row; NaN where it is not recorded. */
   granules: number;
   slots: number;
   leaked: number;

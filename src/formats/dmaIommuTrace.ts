@@ -9,6 +9,7 @@ import {
   type PhysPiece,
 } from '../events/iommu.js';
 import { ADDRESS_LIMIT, isSegBoundary, MAX_NSLABS } from '../events/numbers.js';
+import { checkDmaRow } from './iommuRows.js';
 import {
   BadField,
   checkVersion,
@@ -98,8 +99,9 @@ function deviceAddressOf(text: string): DeviceAddressField & { length: number } 
   };
 }
 
-/** `copies:bytes`. */
+/** `copies:bytes`; NaN for an empty field. */
 function countOf(name: string, text: string): CopyCount {
+  if (text === '') return { copies: Number.NaN, bytes: Number.NaN };
   const [copies, bytes = ''] = text.split(':');
   return { copies: numberField(name, copies), bytes: numberField(name, bytes) };
 }
@@ -144,13 +146,13 @@ function rowOf(
     dma: dma === 'error' ? [] : listOf(dma).map(deviceAddressOf),
     failed: dma === 'error',
     result,
-    granules: numberField('granules', granules),
-    slots: numberField('slots', slots),
-    leaked: numberField('leaked', leaked),
+    granules: optional('granules', granules),
+    slots: optional('slots', slots),
+    leaked: optional('leaked', leaked),
     toBounce: countOf('to_bounce', toBounce),
     fromBounce: countOf('from_bounce', fromBounce),
     arch: listOf(arch).map(cacheSyncOf),
-    warn: numberField('warn', warn),
+    warn: optional('warn', warn),
     crc: crcOf(crc),
   };
 }
@@ -213,7 +215,7 @@ export function createDmaIommuTraceReader(
       directives: directivesFor(trace, numbers),
       columns: COLUMNS,
       row: (fields, line) => {
-        onRow(rowOf(trace, numbers, fields, line));
+        onRow(checkDmaRow(rowOf(trace, numbers, fields, line)));
       },
     },
     trace,

@@ -190,8 +190,12 @@ export function createLineReader(
   log: ReadingLog,
 ): (text: string, line: number) => void {
   let header: Header | undefined;
+  let hasRows = false;
   function readLine(text: string, line: number): void {
     if (text.startsWith('#')) {
+      if (hasRows && !/^#(\s|$)/.test(text)) {
+        throw new BadField('directive stands behind the first row: declarations come first');
+      }
       readDirective(text, line, format.directives, log);
     } else if (header === undefined) {
       header = readHeader(text, line, format.columns, log);
@@ -202,6 +206,7 @@ export function createLineReader(
         throw new BadField(`the row has ${fields.length} fields, not ${width} as the header`);
       }
       format.row(isInOrder ? fields : places.map((n) => fields[n]), line);
+      hasRows = true;
     }
   }
   return (text, line) => {

@@ -1,4 +1,5 @@
 import { IOVA_OPS, type IovaDomainLine, type IovaRow, type IovaTrace } from '../events/iommu.js';
+import { checkIovaRow } from './iommuRows.js';
 import {
   BadField,
   checkVersion,
@@ -98,7 +99,7 @@ export function createIovaTraceReader(onRow: (row: IovaRow) => void): TraceReade
       },
       columns: COLUMNS,
       row: (fields, line) => {
-        onRow(rowOf(trace, numbers, fields, line));
+        onRow(checkIovaRow(rowOf(trace, numbers, fields, line)));
       },
     },
     trace,

@@ -133,9 +133,9 @@ const KERNEL_LOG_ADVICE =
 const HOLE_NULS = 16;
 
 /** What the source had to leave out or to mend. */
-function tellOfDamage(
+export function tellOfDamage(
   { truncated, cutLines, nuls = 0, longestNuls = 0 }: BlockTally,
-  info: TraceInfo,
+  info: Pick<TraceInfo, 'losses' | 'assumptions'>,
   isMachineWritten: boolean,
   lines: number,
 ): void {

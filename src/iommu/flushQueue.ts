@@ -17,6 +17,8 @@ interface QueuedRange {
 export interface FlushQueue {
   /** Per CPU, the oldest entry first; made when a CPU first needs its own. */
   rings: (QueuedRange[] | undefined)[];
+  /** Ranges that were queued. */
+  queued: number;
   /** Flushes begun, and ended (fq_flush_start_cnt, fq_flush_finish_cnt). */
   started: number;
   finished: number;
@@ -33,6 +35,7 @@ export type FreeOnCpu = (cpu: number, pfn: number, size: number) => void;
 export function createFlushQueue(): FlushQueue {
   return {
     rings: [],
+    queued: 0,
     started: 0,
     finished: 0,
     due: Number.POSITIVE_INFINITY,
@@ -72,6 +75,7 @@ export function queueRange(
     flush(queue);
     freeFlushed(queue, ring, cpu, free);
   }
+  queue.queued++;
   ring.push({ pfn, size, counter: queue.started });
   if (queue.due === Number.POSITIVE_INFINITY) {
     queue.due = now + FQ_TIMEOUT;

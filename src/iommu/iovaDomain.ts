@@ -108,7 +108,7 @@ export function freeFast(
 }
 
 /** Highest pfn that a device's mask, its bus and the aperture allow. */
-function lastPfnFor({ setup, tree }: IovaDomain, dmaMask: number): number {
+export function lastPfnFor({ setup, tree }: IovaDomain, dmaMask: number): number {
   const last = Math.min(dmaMask, setup.busDmaLimit, setup.apertureEnd);
   return last === Number.POSITIVE_INFINITY ? tree.lastPfn : Math.floor(last / setup.granule);
 }

@@ -33,6 +33,9 @@ export interface IovaTree {
   startPfn: number;
   /** Highest pfn whose address has 64 bits. */
   lastPfn: number;
+  /** Pfns in ranges, what is cached or reserved included; now, and at most. */
+  used: number;
+  usedPeak: number;
 }
 
 /** What an allocation returns when no pfn fits. */
@@ -60,7 +63,14 @@ export function createIovaTree(policy: IovaPolicy, granule: number, startPfn: nu
     max32: pfn32,
     startPfn,
     lastPfn,
+    used: 0,
+    usedPeak: 0,
   };
+}
+
+function countUsed(tree: IovaTree, pfns: number): void {
+  tree.used += pfns;
+  tree.usedPeak = Math.max(tree.usedPeak, tree.used);
 }
 
 /** Ranges that are passed one by one before whole blocks of them are. */
@@ -142,6 +152,7 @@ export function allocRange(
   }
   const range: IovaRange = { lo, hi: lo + size - 1, prev: undefined, next: undefined };
   insert(tree.ranges, range);
+  countUsed(tree, size);
   if (range.hi < tree.pfn32) tree.cached32 = range;
   else tree.cached64 = range;
   return lo;
@@ -159,6 +170,7 @@ export function freeRange(tree: IovaTree, pfn: number): boolean {
   // Up to v5.17 a free below the cached position leaves max32 as it was (5b61343b5059).
   if (policy.forgetsFailure === 'below-4g' ? range.lo < pfn32 : moves32) tree.max32 = pfn32;
   remove(tree.ranges, range);
+  countUsed(tree, range.lo - range.hi - 1);
   return true;
 }
 
@@ -170,10 +182,14 @@ export function reserveRange(tree: IovaTree, first: number, last: number): boole
   let range = floorOf(tree.ranges, first) ?? firstOf(tree.ranges);
   if (range !== undefined && range.hi < first) range = range.next;
   for (; range !== undefined && range.lo <= last; range = range.next) {
-    if (lo < range.lo) range.lo = lo;
+    if (lo < range.lo) {
+      countUsed(tree, range.lo - lo);
+      range.lo = lo;
+    }
     if (last > range.hi) lo = range.hi + 1;
     else return true;
   }
   insert(tree.ranges, { lo, hi: last, prev: undefined, next: undefined });
+  countUsed(tree, last - lo + 1);
   return true;
 }

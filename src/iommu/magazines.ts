@@ -23,6 +23,9 @@ interface SizeCache {
   due: number;
   /** CPU that armed the work. */
   armedBy: number;
+  /** Ranges asked of the cache that it had, and that it had not. */
+  hits: number;
+  misses: number;
 }
 
 /** The caches in front of a tree. */
@@ -51,6 +54,8 @@ export function createMagazines(tree: IovaTree, cpus: number): Magazines {
     depot: [],
     due: Number.POSITIVE_INFINITY,
     armedBy: 0,
+    hits: 0,
+    misses: 0,
   }));
   return { tree, classes, cpus };
 }
@@ -96,6 +101,13 @@ export function takeCached(
 ): number {
   if (!isCached(size)) return NO_PFN;
   const cache = classes[classOf(size)];
+  const pfn = takeFrom(cache, cpu, size, lastAllowed);
+  if (pfn === NO_PFN) cache.misses++;
+  else cache.hits++;
+  return pfn;
+}
+
+function takeFrom(cache: SizeCache, cpu: number, size: number, lastAllowed: number): number {
   const own = ownCache(cache, cpu);
   if (own.loaded.length === 0) {
     if (own.prev.length > 0) swap(own);

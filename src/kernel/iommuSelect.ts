@@ -1,6 +1,8 @@
 import type { IommuRelease } from './iommuRelease.js';
 import { IOMMU_RELEASES } from './iommuReleases.js';
-import { placeRelease } from './select.js';
+import { RELEASES } from './releases.js';
+import { closestName, placeRelease } from './select.js';
+import { TAGS, tagsOf } from './tags.js';
 import { readVersion } from './version.js';
 
 /** Tags and stable versions in their order. */
@@ -34,8 +36,7 @@ export function findIommuRelease(name: string): IommuRelease | undefined {
   if (name.endsWith(LARGE_GRANULES)) {
     const base = findIommuRelease(name.slice(0, -LARGE_GRANULES.length));
     if (base === undefined) return undefined;
-    const dma = { ...base.dma, largeGranules: true };
-    return { ...base, name: base.name + LARGE_GRANULES, kind: 'patched', dma };
+    return withLargeGranules(base);
   }
   const wanted = name.startsWith('v') ? name : `v${name}`;
   const exact = IOMMU_RELEASES.find((release) => release.name === wanted);
@@ -53,4 +54,67 @@ export function findIommuRelease(name: string): IommuRelease | undefined {
   // Slot allocators change at other tags than IOMMU code does.
   const swiotlb = placeRelease(name)?.release ?? found.release.swiotlb;
   return { ...found.release, name: wanted, swiotlb };
+}
+
+/** Names to suggest for one that is not known: those that begin like it, or the closest. */
+export function nearestIommuReleases(name: string): string[] {
+  const names = [...new Set([...TAGS, ...IOMMU_RELEASES.map((row) => row.name)])];
+  const wanted = name.startsWith('v') ? name : `v${name}`;
+  const begun = names.filter((known) => known.startsWith(wanted));
+  if (begun.length > 0) return begun.slice(0, 8);
+  // What is older than every row.
+  if (placeOf(wanted) !== undefined) return [names[0]];
+  return [closestName(wanted, names)];
+}
+
+/** The newest release. */
+export function latestIommuRelease(): IommuRelease {
+  return findIommuRelease(TAGS[TAGS.length - 1]) as IommuRelease;
+}
+
+/** Releases that replay a kind of trace alike. */
+export interface AlikeReleases {
+  release: IommuRelease;
+  /** Their names: mainline tags, or the one name of a stable or patched row. */
+  names: string[];
+}
+
+/** Whether two policies hold the same values; functions are the same or not. */
+function isSame(a: object, b: object): boolean {
+  const other = b as Record<string, unknown>;
+  return Object.entries(a).every(([key, value]) =>
+    typeof value === 'object' && value !== null
+      ? isSame(value, other[key] as object)
+      : value === other[key],
+  );
+}
+
+/** The row of the table of slot allocators that a release of that name has. */
+function slotRowOf(name: string): string {
+  return RELEASES.find((row) => tagsOf(row).includes(name))?.name ?? name;
+}
+
+/**
+ * Every release once that differs from the others, oldest first, with the names of those alike.
+ * @param bounces whether the mapping layer and the slot allocator count as well, or IOVA allocation alone
+ */
+export function distinctIommuReleases(bounces: boolean): AlikeReleases[] {
+  const isAlike = (a: IommuRelease, b: IommuRelease): boolean =>
+    isSame(a.iova, b.iova) &&
+    (!bounces || (isSame(a.dma, b.dma) && slotRowOf(a.swiotlb.name) === slotRowOf(b.swiotlb.name)));
+  const tagged = TAGS.map((tag) => findIommuRelease(tag) as IommuRelease);
+  const others = IOMMU_RELEASES.filter(({ kind }) => kind !== 'mainline');
+  const found: AlikeReleases[] = [];
+  for (const release of [...tagged, ...others]) {
+    const alike = found.find((one) => isAlike(one.release, release));
+    if (alike === undefined) found.push({ release, names: [release.name] });
+    else alike.names.push(release.name);
+  }
+  return found;
+}
+
+/** A release as it would be with granules larger than a page. */
+export function withLargeGranules(release: IommuRelease): IommuRelease {
+  const dma = { ...release.dma, largeGranules: true };
+  return { ...release, name: release.name + LARGE_GRANULES, kind: 'patched', dma };
 }

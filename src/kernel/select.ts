@@ -212,8 +212,17 @@ export function nearestReleases(name: string): string[] {
   const version = /^v?(\d{1,3}\.\d{1,3})\b/.exec(name);
   const row = version === null ? undefined : rowOfTag(versionNumber(version[1]) as number);
   if (row !== undefined) return neighbours(row);
-  const distance = (release: Release): number => editDistance(name, release.name);
-  return [RELEASES.reduce((a, b) => (distance(b) < distance(a) ? b : a)).name];
+  return [
+    closestName(
+      name,
+      RELEASES.map((release) => release.name),
+    ),
+  ];
+}
+
+/** The one of some names that is fewest edits away. */
+export function closestName(name: string, names: readonly string[]): string {
+  return names.reduce((a, b) => (editDistance(name, b) < editDistance(name, a) ? b : a));
 }
 
 /** Levenshtein distance; names are short, so the plain table will do. */

@@ -2,7 +2,11 @@ import type { Release } from './release.js';
 import { RELEASES } from './releases.js';
 
 /** Every mainline tag from the first that is known to the last, oldest first. */
-const TAGS: readonly string[] = [...minors(5, 10, 19), ...minors(6, 0, 19), ...minors(7, 0, 2)];
+export const TAGS: readonly string[] = [
+  ...minors(5, 10, 19),
+  ...minors(6, 0, 19),
+  ...minors(7, 0, 2),
+];
 
 function minors(major: number, from: number, to: number): string[] {
   return Array.from({ length: to - from + 1 }, (_, n) => `v${major}.${from + n}`);

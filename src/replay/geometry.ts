@@ -19,6 +19,8 @@ export interface DeviceOverride {
   segBoundaryMask?: number;
   dmaMask?: number;
   pool?: string;
+  /** Behind an IOMMU: what it maps is bounced where it shares a granule. */
+  untrusted?: boolean;
 }
 
 /** Boundary of a device that says nothing: 4 GiB (dma_get_seg_boundary()). */

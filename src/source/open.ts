@@ -10,6 +10,8 @@ import { PACKINGS } from './unpack.js';
 export interface Source {
   /** The path as the user gave it, `<stdin>` for `-`. */
   name: string;
+  /** The first bytes, unpacked, to tell by what it is; they come in the blocks again. */
+  head: Buffer;
   blocks: AsyncGenerator<Block>;
   tally: BlockTally;
   /** Bytes that will come, to show progress by; undefined where not known. */
@@ -59,6 +61,7 @@ export async function openSource(path: string): Promise<Source> {
     if (startsWithBom(head)) await read(Buffer.alloc(BOM.length), 0, BOM.length);
     return {
       name,
+      head: startsWithBom(head) ? head.subarray(BOM.length) : head,
       blocks: blocksOfLines(withoutNuls(read, tally), tally),
       tally,
       size: packing === undefined ? size : undefined,

@@ -56,7 +56,14 @@ export function inChunks(bytes: Uint8Array, sizes: readonly number[] = [1 << 20]
 function sourceOf(trace: string | Uint8Array, { chunks, blockBytes }: Arrival = {}): Source {
   const tally: BlockTally = { bytes: 0, cutLines: 0 };
   const blocks = blocksOfLines(inChunks(Buffer.from(trace), chunks), tally, blockBytes);
-  return { name: 'test.trace', blocks, tally, size: undefined, close: () => {} };
+  return {
+    name: 'test.trace',
+    head: Buffer.alloc(0),
+    blocks,
+    tally,
+    size: undefined,
+    close: () => {},
+  };
 }
 
 /** Reads a whole source into events. */

@@ -55,6 +55,7 @@ function sourceOf(text: string): Source {
     return count;
   };
   return {
+    head: Buffer.alloc(0),
     name: 'test.csv',
     blocks: blocksOfLines(read, tally, 1 << 16),
     tally,

@@ -33,6 +33,8 @@ export interface Mapping {
   range: LinkRange | undefined;
   /** Bytes linked to the range. */
   linked: number;
+  /** The device addresses that the trace records for it. */
+  recorded: DmaRow['dma'];
 }
 
 /** A machine that makes the calls of a trace. */
@@ -44,6 +46,10 @@ export interface Player {
   /** Seeds by the line of their write. */
   seeds: Map<number, number>;
   pages: PageSource;
+  /** Mappings that ended, by id, where the model's device addresses are not the recorded ones; the last few. */
+  ended: Map<number, Mapping>;
+  /** Ids whose mapping the trace has and the model could not make. */
+  unmade: Set<number>;
 }
 
 /** What a row gave: what stands in the columns dma and result, and in crc. */
@@ -53,6 +59,8 @@ export interface Played {
   phys?: string;
   crc?: number;
   hangs?: boolean;
+  /** The row was not replayed: nothing that it could act on is there. */
+  skipped?: boolean;
 }
 
 const TOP_OF_RAM = 8 << 20;
@@ -74,9 +82,9 @@ export function createPlayer(trace: DmaIommuTrace, release: IommuRelease): Playe
         domain: {
           ...device,
           cpus,
-          forcedac: false,
-          apertureEnd: Number.POSITIVE_INFINITY,
-          busDmaLimit: Number.POSITIVE_INFINITY,
+          forcedac: device.forcedac ?? false,
+          apertureEnd: device.apertureEnd ?? Number.POSITIVE_INFINITY,
+          busDmaLimit: device.busDmaLimit ?? Number.POSITIVE_INFINITY,
         },
       },
       allocator,
@@ -85,7 +93,16 @@ export function createPlayer(trace: DmaIommuTrace, release: IommuRelease): Playe
   const { phys, length } = trace.ram ?? { phys: 0, length: 0 };
   const end = phys + length;
   const pages = lowestPages(end - TOP_OF_RAM, end, pageSize);
-  return { trace, system, devices, live: new Map(), seeds: new Map(), pages };
+  return {
+    trace,
+    system,
+    devices,
+    live: new Map(),
+    seeds: new Map(),
+    pages,
+    ended: new Map(),
+    unmade: new Set(),
+  };
 }
 
 /** A device address of a row in granules. */
@@ -100,7 +117,7 @@ export function addressWords({ pfn, offset }: DeviceAddress, granule: number): s
 }
 
 /** A mapping that a row makes, of which nothing else is known yet. */
-export function mappingOf({ line, op, device, size, dir, attrs }: DmaRow): Mapping {
+export function mappingOf({ line, op, device, size, dir, attrs, dma }: DmaRow): Mapping {
   return {
     line,
     op,
@@ -115,5 +132,6 @@ export function mappingOf({ line, op, device, size, dir, attrs }: DmaRow): Mappi
     buffer: undefined,
     range: undefined,
     linked: 0,
+    recorded: dma,
   };
 }

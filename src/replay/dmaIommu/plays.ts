@@ -15,45 +15,51 @@ import { syncSg, syncSingle } from '../../dma/sync.js';
 import { unmapPage } from '../../dma/unmapping.js';
 import type { DmaRow } from '../../events/iommu.js';
 import { hex } from '../../events/numbers.js';
+import { endMapping, meantAddress } from './addresses.js';
 import { crcOf } from './pattern.js';
-import {
-  addressOf,
-  addressWords,
-  type Mapping,
-  mappingOf,
-  type Played,
-  type Player,
-} from './player.js';
+import { addressWords, type Mapping, mappingOf, type Played, type Player } from './player.js';
 
 type Play = (player: Player, device: DmaDevice, row: DmaRow) => Played;
 
 /** Of calls without a result. */
 export const nothing: Played = { dma: '', result: '' };
 
-const mapPageRow: Play = ({ system, live }, device, row) => {
+/** Of rows about a mapping that is not there. */
+const skipped: Played = { ...nothing, skipped: true };
+
+/** Of a call that made nothing. */
+function failure({ unmade }: Player, row: DmaRow, result: string): Played {
+  if (!row.failed) unmade.add(row.id);
+  return { dma: 'error', result };
+}
+
+const mapPageRow: Play = (player, device, row) => {
+  const { system, live } = player;
   const { size, dir, attrs } = row;
   const mapped = mapPage(system, device, row.phys[0].phys, size, dir, attrs);
   if (mapped === 'endless') return { dma: 'error', result: 'hang', hangs: true };
-  if (mapped === 'collision') return { dma: 'error', result: mapped };
-  if (typeof mapped === 'string') return { dma: 'error', result: 'fail' };
+  if (mapped === 'collision') return failure(player, row, mapped);
+  if (typeof mapped === 'string') return failure(player, row, 'fail');
   const owned = [{ start: mapped.phys, length: size }];
   live.set(row.id, { ...mappingOf(row), address: mapped.address, owned });
   return { dma: addressWords(mapped.address, device.table.granule), result: hex(mapped.phys) };
 };
 
-const unmapPageRow: Play = ({ system, live }, device, row) => {
+const unmapPageRow: Play = (player, device, row) => {
   const { granule } = device.table;
-  const address = addressOf(row.dma[0], granule);
-  unmapPage(system, device, address, row.size, row.dir, row.attrs);
-  live.delete(row.id);
+  if (player.unmade.delete(row.id)) return skipped;
+  const address = meantAddress(player, device, row.id, row.dma[0]);
+  unmapPage(player.system, device, address, row.size, row.dir, row.attrs);
+  endMapping(player, device, row.id);
   return { dma: addressWords(address, granule), result: '' };
 };
 
-const mapSgRow: Play = ({ system, live }, device, row) => {
+const mapSgRow: Play = (player, device, row) => {
+  const { system, live } = player;
   const entries = row.phys;
   const segments = mapSg(system, device, entries, row.dir, row.attrs);
   if (segments === 'endless') return { dma: 'error', result: 'hang', hangs: true };
-  if (typeof segments === 'number') return { dma: 'error', result: String(segments) };
+  if (typeof segments === 'number') return failure(player, row, String(segments));
   const owned = device.untrusted
     ? segments.map(({ address, length }) => ({ start: leadsTo(device, address), length }))
     : entries.map(({ phys, length }) => ({ start: phys, length }));
@@ -64,32 +70,31 @@ const mapSgRow: Play = ({ system, live }, device, row) => {
   return { dma: words.join(';'), result: String(segments.length) };
 };
 
-function liveAt({ live }: Player, row: DmaRow): Mapping {
-  const found = live.get(row.id);
-  if (found === undefined) throw new Error(`line ${row.line}: no live ${row.id}`);
-  return found;
-}
-
 const unmapSgRow: Play = (player, device, row) => {
-  const { entries, segments } = liveAt(player, row);
+  const mapping = player.live.get(row.id);
+  player.unmade.delete(row.id);
+  if (mapping === undefined || mapping.segments.length === 0) return skipped;
+  const { entries, segments } = mapping;
   unmapSg(player.system, device, entries, segments, row.dir, row.attrs);
-  player.live.delete(row.id);
+  endMapping(player, device, row.id);
   return nothing;
 };
 
 const syncSgRow =
   (who: 'cpu' | 'device'): Play =>
   (player, device, row) => {
-    const { entries, segments } = liveAt(player, row);
-    syncSg(player.system, device, entries, segments, row.dir, who);
+    const mapping = player.live.get(row.id);
+    if (mapping === undefined || mapping.segments.length === 0) return skipped;
+    syncSg(player.system, device, mapping.entries, mapping.segments, row.dir, who);
     return nothing;
   };
 
 const syncSingleRow =
   (who: 'cpu' | 'device'): Play =>
-  ({ system }, device, row) => {
-    const address = addressOf(row.dma[0], device.table.granule);
-    syncSingle(system, device, address, row.size, row.dir, who);
+  (player, device, row) => {
+    if (player.unmade.has(row.id)) return skipped;
+    const address = meantAddress(player, device, row.id, row.dma[0]);
+    syncSingle(player.system, device, address, row.size, row.dir, who);
     return { dma: addressWords(address, device.table.granule), result: '' };
   };
 
@@ -109,15 +114,15 @@ const cpuReadRow: Play = (player, _, row) => {
   return { ...nothing, crc: crcIn(player, pieces) };
 };
 
-const devWriteRow: Play = ({ system, seeds }, device, row) => {
-  seeds.set(row.line, row.attrs);
-  const address = addressOf(row.dma[0], device.table.granule);
-  const written = deviceWrite(system, device, address, row.size);
+const devWriteRow: Play = (player, device, row) => {
+  player.seeds.set(row.line, row.attrs);
+  const address = meantAddress(player, device, row.id, row.dma[0]);
+  const written = deviceWrite(player.system, device, address, row.size);
   return { dma: addressWords(address, device.table.granule), result: String(written) };
 };
 
 const devReadRow: Play = (player, device, row) => {
-  const address = addressOf(row.dma[0], device.table.granule);
+  const address = meantAddress(player, device, row.id, row.dma[0]);
   const pieces = deviceRead(player.system, device, address, row.size);
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   return {
@@ -150,9 +155,10 @@ function firstBytes(ranges: readonly ByteRange[], size: number): ByteRange[] {
   });
 }
 
-const allocRow: Play = ({ system, live, pages }, device, row) => {
+const allocRow: Play = (player, device, row) => {
+  const { system, live, pages } = player;
   const buffer = allocCoherent(system, device, row.size, row.attrs, pages);
-  if (typeof buffer === 'string') return { dma: 'error', result: '', phys: '' };
+  if (typeof buffer === 'string') return { ...failure(player, row, ''), phys: '' };
   const runs = runsOf(device, buffer.address, row.size);
   live.set(row.id, {
     ...mappingOf(row),
@@ -168,24 +174,28 @@ const allocRow: Play = ({ system, live, pages }, device, row) => {
 };
 
 const freeRow: Play = (player, device, row) => {
-  const { buffer } = liveAt(player, row);
-  if (buffer === undefined) throw new Error(`line ${row.line}: ${row.id} was not allocated`);
+  const buffer = player.live.get(row.id)?.buffer;
+  player.unmade.delete(row.id);
+  if (buffer === undefined) return skipped;
   freeCoherent(player.system, device, buffer, player.pages);
-  player.live.delete(row.id);
+  endMapping(player, device, row.id);
   return { dma: addressWords(buffer.address, device.table.granule), result: '' };
 };
 
-const iovaAllocRow: Play = ({ system, live }, device, row) => {
+const iovaAllocRow: Play = (player, device, row) => {
+  const { system, live } = player;
   const range = allocLinkRange(system, device, row.phys[0].phys, row.size);
-  if (range === undefined) return { dma: 'error', result: '' };
+  if (range === undefined) return failure(player, row, '');
   live.set(row.id, { ...mappingOf(row), address: range.start, range });
   return { dma: addressWords(range.start, device.table.granule), result: '' };
 };
 
-function rangeOf(player: Player, row: DmaRow): { mapping: Mapping; range: LinkRange } {
-  const mapping = liveAt(player, row);
-  if (mapping.range === undefined) throw new Error(`line ${row.line}: ${row.id} is no range`);
-  return { mapping, range: mapping.range };
+function rangeOf(
+  { live }: Player,
+  { id }: DmaRow,
+): { mapping: Mapping; range: LinkRange } | undefined {
+  const mapping = live.get(id);
+  return mapping?.range === undefined ? undefined : { mapping, range: mapping.range };
 }
 
 /** Where bytes of device addresses lead, granule by granule. */
@@ -202,7 +212,9 @@ function ownedFrom(device: DmaDevice, from: DeviceAddress, size: number): ByteRa
 }
 
 const iovaLinkRow: Play = (player, device, row) => {
-  const { mapping, range } = rangeOf(player, row);
+  const found = rangeOf(player, row);
+  if (found === undefined) return skipped;
+  const { mapping, range } = found;
   const { granule } = device.table;
   const { phys } = row.phys[0];
   const { linked } = mapping;
@@ -217,7 +229,9 @@ const iovaLinkRow: Play = (player, device, row) => {
 };
 
 const iovaUnlinkRow: Play = (player, device, row) => {
-  const { mapping, range } = rangeOf(player, row);
+  const found = rangeOf(player, row);
+  if (found === undefined) return skipped;
+  const { mapping, range } = found;
   unlinkPieces(player.system, device, range, 0, row.size, row.dir, row.attrs);
   mapping.linked = 0;
   mapping.owned = [];
@@ -225,9 +239,11 @@ const iovaUnlinkRow: Play = (player, device, row) => {
 };
 
 const iovaDestroyRow: Play = (player, device, row) => {
-  const { range } = rangeOf(player, row);
+  const range = rangeOf(player, row)?.range;
+  player.unmade.delete(row.id);
+  if (range === undefined) return skipped;
   destroyLinkRange(player.system, device, range, row.size, row.dir, row.attrs);
-  player.live.delete(row.id);
+  endMapping(player, device, row.id);
   return { dma: addressWords(range.start, device.table.granule), result: '' };
 };
 

@@ -1,0 +1,230 @@
+import { UserError } from '../../events/errors.js';
+import type { DmaIommuTrace, IommuKernelLine, IovaTrace } from '../../events/iommu.js';
+import { type IommuFormat, type IommuTally, readIommuTrace } from '../../formats/iommuRead.js';
+import type { IommuRelease } from '../../kernel/iommuRelease.js';
+import {
+  findIommuRelease,
+  latestIommuRelease,
+  nearestIommuReleases,
+  withLargeGranules,
+} from '../../kernel/iommuSelect.js';
+import { lossLines } from '../../render/losses.js';
+import {
+  type IommuOverrides,
+  overrideDma,
+  overrideIova,
+  refusedGranule,
+} from '../../replay/iommuOverrides.js';
+import { createDmaReplay, createIovaReplay, type IommuReplay } from '../../replay/iommuReplay.js';
+import type { Source } from '../../source/open.js';
+import { complain } from '../eachTrace.js';
+import { Exit } from '../exit.js';
+import type { ReplayOptions } from '../options.js';
+import { createProgress } from '../progress.js';
+
+/** An opened IOMMU trace. */
+export interface IommuInput {
+  /** As the user gave it. */
+  path: string;
+  source: Source;
+  format: IommuFormat;
+}
+
+/** Which releases a trace is replayed in. */
+export interface IommuChoice {
+  releases: IommuRelease[];
+  /** Why, where the name that was given does not say it. */
+  reason: string | undefined;
+  /** Releases that would stop at boot are replayed as if granules larger than a page were allowed. */
+  allowsLargeGranules?: boolean;
+}
+
+/** A replay and what watches it. */
+export interface IommuWatched<W> {
+  replay: IommuReplay;
+  watch: W;
+}
+
+/** A trace that has been replayed. */
+export interface IommuReplayed<W> {
+  tally: IommuTally;
+  runs: IommuWatched<W>[];
+  reason: string | undefined;
+}
+
+/** What watches a replay; told of rows that it does not reach. */
+export interface IommuWatch {
+  onUnreached?(line: number): void;
+}
+
+/** The release of that name, or a message that helps. */
+export function requireIommuRelease(name: string): IommuRelease {
+  if (name === 'latest') return latestIommuRelease();
+  const release = findIommuRelease(name);
+  if (release !== undefined) return release;
+  const near = nearestIommuReleases(name);
+  throw new UserError(
+    `unknown kernel ${name}: the nearest whose IOMMU code can be replayed` +
+      ` ${near.length === 1 ? 'is' : 'are'} ${near.join(', ')}; \`swiotlb-replay kernels\` lists all`,
+  );
+}
+
+/** The release that `--kernel` names, or that its absence means: the recorded one. */
+export function chooseIommuRelease(
+  name: string | undefined,
+  { version }: IommuKernelLine,
+): IommuChoice {
+  if (name !== undefined && name !== 'recorded') {
+    return { releases: [requireIommuRelease(name)], reason: undefined };
+  }
+  const release = findIommuRelease(version);
+  if (release === undefined) {
+    const near = nearestIommuReleases(version).join(', ');
+    throw new UserError(
+      version === ''
+        ? 'the trace does not name its kernel (#kernel version=): choose one with --kernel'
+        : `the trace was recorded on ${version}, which cannot be replayed: choose one with --kernel, such as ${near}`,
+    );
+  }
+  return { releases: [release], reason: 'the one that the trace names' };
+}
+
+function refuseOptions(options: ReplayOptions, { path, format }: IommuInput): void {
+  const wrong = options.swiotlb !== undefined ? '--swiotlb' : options.dmesg && '--dmesg';
+  if (!wrong) return;
+  throw new UserError(
+    `${path}: ${wrong} says nothing about an ${format} trace, which declares its pool;` +
+      ' --pool base=,nslabs=,areas= changes it',
+  );
+}
+
+function overridesOf(options: ReplayOptions): IommuOverrides {
+  return {
+    pageSize: options.pageSize,
+    pools: options.pool,
+    devices: options.device,
+    iommu: Object.assign({}, ...options.iommu),
+  };
+}
+
+/** A release that boots with these granules. */
+function bootable(
+  trace: IovaTrace | DmaIommuTrace,
+  granules: readonly number[],
+  release: IommuRelease,
+  choice: IommuChoice,
+): IommuRelease {
+  const granule = refusedGranule(trace, granules, release);
+  if (granule === undefined) return release;
+  if (choice.allowsLargeGranules) return withLargeGranules(release);
+  throw new UserError(
+    `${release.name} stops at boot with an IOMMU granule of ${granule} and pages of ${trace.kernel.pageSize} bytes:` +
+      ` --kernel ${release.name}+large-granules replays what was proposed for that`,
+  );
+}
+
+/**
+ * Reads an IOMMU trace once and replays it in every release of `choose`.
+ * @param attach sets up what watches a replay
+ * @throws UserError for what the user can mend
+ */
+export async function replayIommu<W extends IommuWatch>(
+  input: IommuInput,
+  options: ReplayOptions,
+  choose: (kernel: IommuKernelLine) => IommuChoice,
+  attach: (replay: IommuReplay) => W,
+): Promise<IommuReplayed<W>> {
+  refuseOptions(options, input);
+  const { source, format } = input;
+  const overrides = overridesOf(options);
+  const progress = createProgress(source, process.stderr);
+  let reason: string | undefined;
+  let runs: (IommuWatched<W> & { isOver: boolean })[] | undefined;
+
+  function start(
+    trace: IovaTrace | DmaIommuTrace,
+    granules: readonly number[],
+    create: (release: IommuRelease) => IommuReplay,
+  ): NonNullable<typeof runs> {
+    const choice = choose(trace.kernel);
+    reason = choice.reason;
+    return choice.releases.map((release) => {
+      const replay = create(bootable(trace, granules, release, choice));
+      return { replay, watch: attach(replay), isOver: false };
+    });
+  }
+
+  function play(row: Parameters<IommuReplay['run']>[0]): void {
+    for (const run of runs ?? []) {
+      if (run.isOver) run.watch.onUnreached?.(row.line);
+      else if (!run.replay.run(row)) run.isOver = true;
+    }
+  }
+
+  try {
+    const tally = await readIommuTrace(
+      source,
+      format,
+      {
+        iova(read, row) {
+          if (runs === undefined) {
+            const trace = overrideIova(read, overrides);
+            const granules = trace.domains.map(({ granule }) => granule);
+            runs = start(trace, granules, (release) => createIovaReplay(trace, release));
+          }
+          play(row);
+        },
+        dma(read, row) {
+          if (runs === undefined) {
+            const trace = overrideDma(read, overrides);
+            const granules = trace.devices.map(({ granule }) => granule);
+            runs = start(trace, granules, (release) => createDmaReplay(trace, release));
+          }
+          play(row);
+        },
+      },
+      () => progress.tick(),
+    );
+    if (runs === undefined) throw nothingRead(input, tally);
+    for (const { replay } of runs) replay.finish();
+    return { tally, runs, reason };
+  } finally {
+    progress.end();
+  }
+}
+
+function nothingRead({ source, format }: IommuInput, { trace, lines }: IommuTally): UserError {
+  const [first] = trace.problems.first;
+  const why =
+    first === undefined
+      ? 'it holds no rows'
+      : `line ${first.line}: ${first.message}: ${first.text}; ${trace.problems.count} lines were not understood`;
+  return new UserError(
+    `${source.name}: no row of this ${format} trace (${lines} lines) can be replayed: ${why}`,
+  );
+}
+
+/** With `--strict`, exit status 2 and a word about it for a trace with lines that were not understood. */
+export function strictIommuProblem(
+  options: ReplayOptions,
+  path: string,
+  { trace: { problems } }: IommuTally,
+): number | undefined {
+  if (!options.strict || problems.count === 0) return undefined;
+  const [{ line, message, text }] = problems.first;
+  complain(
+    `${path}: ${problems.count} lines were not understood, which --strict makes an error;` +
+      ` the first: line ${line}: ${message}: ${text}`,
+  );
+  return Exit.unusable;
+}
+
+/** Says on stderr what of a trace was not read or is missing, for results that have no place for it. */
+export function tellGaps(path: string, { losses, trace: { problems } }: IommuTally): void {
+  if (losses.length > 0) complain(`${path}: ${lossLines(losses, 100).join('\n')}`);
+  if (problems.count === 0) return;
+  const [{ line, message }] = problems.first;
+  complain(
+    `${path}: ${problems.count} lines not understood; the first is line ${line}: ${message}`,
+  );
+}

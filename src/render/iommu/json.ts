@@ -1,0 +1,70 @@
+import { type Finding, KEPT_PER_RULE } from '../../check/finding.js';
+import { hex } from '../../events/numbers.js';
+import { areIommuDifferent, IOMMU_DIFF_SCHEMA, type IommuDiff } from '../../report/iommuDiff.js';
+import { IOMMU_REPORT_SCHEMA, type IommuReport } from '../../report/iommuReport.js';
+import { harmlessJson } from '../harmless.js';
+import { lossesJson } from '../json.js';
+
+function listed({ address, ...finding }: Finding): unknown {
+  return { ...finding, address: address === undefined ? null : hex(address) };
+}
+
+/** Statistics of a replay, as report and diff have them. */
+function statistics({ devices, pool, effects }: IommuReport): object {
+  return {
+    devices,
+    pool: pool === null ? null : { ...pool, base: hex(pool.base) },
+    effects,
+  };
+}
+
+/** The report as `swiotlb-replay/iommu-report@1`, on one line. */
+export function iommuReportJson(report: IommuReport): string {
+  const { record, counts } = report;
+  const omitted = [...counts.values()].map((count) => Math.max(0, count - KEPT_PER_RULE));
+  return `${harmlessJson({
+    schema: IOMMU_REPORT_SCHEMA,
+    trace: report.trace,
+    kernel: report.kernel,
+    kernelReason: report.kernelReason ?? null,
+    pageSize: report.pageSize,
+    cpus: report.cpus,
+    ...statistics(report),
+    findings: report.findings.map(listed),
+    assumptions: report.assumptions.map(({ line, message }) => ({ line: line ?? null, message })),
+    losses: lossesJson(report.losses),
+    problems: report.problems,
+    summary: {
+      recorded: record.recorded,
+      mismatches: record.mismatches,
+      stoppedAt: report.stoppedAt ?? null,
+      notReplayed: report.notReplayed,
+      findings: Object.fromEntries(counts),
+      findingsOmitted: omitted.reduce((sum, count) => sum + count, 0),
+    },
+  })}\n`;
+}
+
+/** A diff as `swiotlb-replay/iommu-diff@1`, on one line. */
+export function iommuDiffJson(diff: IommuDiff): string {
+  const side = (report: IommuReport): object => ({
+    kernel: report.kernel,
+    stoppedAt: report.stoppedAt ?? null,
+    ...statistics(report),
+  });
+  const { comparison } = diff;
+  return `${harmlessJson({
+    schema: IOMMU_DIFF_SCHEMA,
+    path: diff.old.trace.path,
+    isDifferent: areIommuDifferent(diff),
+    old: side(diff.old),
+    new: side(diff.new),
+    rows: comparison.rows,
+    different: comparison.different,
+    differences: comparison.first,
+    vanished: diff.vanished.map(listed),
+    appeared: diff.appeared.map(listed),
+    rules: diff.rules,
+    statistics: diff.statistics,
+  })}\n`;
+}

@@ -1,0 +1,201 @@
+import { createRecordWatch, type RecordWatch } from '../analysis/iommu/recordWatch.js';
+import { type DomainUsage, domainUsage } from '../analysis/iommu/space.js';
+import {
+  type EffectTotals,
+  type MappingUsage,
+  watchDmaUsage,
+  watchEffects,
+  watchIovaUsage,
+} from '../analysis/iommu/usage.js';
+import { watchColumns } from '../analysis/iommu/watchColumns.js';
+import { DMA_CHECKS } from '../check/dma/checks.js';
+import { type Finding, KEPT_PER_RULE } from '../check/finding.js';
+import type { RuleId } from '../check/rules.js';
+import type { Assumption, Loss, Problem } from '../events/trace.js';
+import type { IommuReplay } from '../replay/iommuReplay.js';
+
+/** Schema of an IOMMU trace's report; it changes when a field changes. */
+export const IOMMU_REPORT_SCHEMA = 'swiotlb-replay/iommu-report@1';
+
+/** What was read. */
+export interface IommuTraceSummary {
+  /** As the user gave it. */
+  path: string;
+  format: string;
+  lines: number;
+  /** Rows. */
+  events: number;
+  /** Lines that could not be used. */
+  skipped: number;
+}
+
+/** A device with its domain, or a domain of an IOVA trace. */
+export interface IommuDevice extends DomainUsage {
+  name: string;
+  /** Bytes. */
+  granule: number;
+  lazy: boolean;
+  /** Null where an IOVA trace does not tell. */
+  untrusted: boolean | null;
+  mappings: MappingUsage;
+  /** Granules in the page table at the end; null for IOVA traces, which have none. */
+  granulesMapped: number | null;
+}
+
+/** The pool that a dma-iommu trace bounces through. */
+export interface BouncePool {
+  base: number;
+  nslabs: number;
+  areas: number;
+  used: number;
+  usedPeak: number;
+}
+
+/** Everything that a replay of an IOMMU trace has to say. */
+export interface IommuReport {
+  trace: IommuTraceSummary;
+  kernel: string;
+  kernelReason: string | undefined;
+  pageSize: number;
+  cpus: number;
+  devices: IommuDevice[];
+  /** Null for IOVA traces, as are its effects. */
+  pool: BouncePool | null;
+  effects: EffectTotals | null;
+  /** The first of each rule; `counts` has all. */
+  findings: Finding[];
+  counts: Map<RuleId, number>;
+  /** Line of the row at which the release's search never ends. */
+  stoppedAt: number | undefined;
+  /** Rows about mappings that the model does not have, and so not replayed. */
+  notReplayed: number;
+  /** Rows that record anything, and of those what this release does not reproduce (bytes that leak aside). */
+  record: Pick<RecordWatch, 'recorded' | 'mismatches' | 'first'>;
+  assumptions: Assumption[];
+  losses: Loss[];
+  problems: Problem[];
+}
+
+/** Watches a replay for its report. */
+export interface IommuReportWatch {
+  onUnreached(line: number): void;
+  /** To be called after the last row. */
+  report(
+    trace: IommuTraceSummary,
+    kernelReason: string | undefined,
+    told: Pick<IommuReport, 'assumptions' | 'losses' | 'problems'>,
+  ): IommuReport;
+}
+
+/** The first findings of each rule, all counted. */
+interface Findings {
+  kept: Finding[];
+  counts: Map<RuleId, number>;
+}
+
+/** The rules for mappings; an IOVA trace has none that break any. */
+function watchFindings(replay: IommuReplay): Findings {
+  const found: Findings = { kept: [], counts: new Map() };
+  if (replay.kind === 'iova') return found;
+  const tell = (finding: Finding): void => {
+    const count = (found.counts.get(finding.rule) ?? 0) + 1;
+    found.counts.set(finding.rule, count);
+    if (count <= KEPT_PER_RULE) found.kept.push(finding);
+  };
+  const { session } = replay;
+  for (const check of DMA_CHECKS) session.observers.push(check(session, tell));
+  return found;
+}
+
+/** What only one kind of trace has. */
+interface KindWatch {
+  devices(): IommuDevice[];
+  pool(): BouncePool | null;
+  effects: EffectTotals | null;
+}
+
+function watchIova({ session, trace }: IommuReplay & { kind: 'iova' }): KindWatch {
+  const usage = watchIovaUsage(session);
+  return {
+    devices: () =>
+      session.domains.map((domain, n) => ({
+        name: trace.domains[n].name,
+        granule: domain.setup.granule,
+        lazy: domain.setup.lazy,
+        untrusted: null,
+        mappings: usage[n],
+        granulesMapped: null,
+        ...domainUsage(domain, usage[n].lastAllowed),
+      })),
+    pool: () => null,
+    effects: null,
+  };
+}
+
+function watchDma({ session }: IommuReplay & { kind: 'dma-iommu' }): KindWatch {
+  const usage = watchDmaUsage(session);
+  const effects = watchEffects(session);
+  const { devices, system } = session.player;
+  const { pool } = system.allocator;
+  return {
+    devices: () =>
+      devices.map(({ name, domain, table, untrusted }, n) => ({
+        name,
+        granule: table.granule,
+        lazy: domain.setup.lazy,
+        untrusted,
+        mappings: usage[n],
+        granulesMapped: table.mapped,
+        ...domainUsage(domain, usage[n].lastAllowed),
+      })),
+    pool: () => ({
+      base: pool.base,
+      nslabs: pool.nslabs,
+      areas: pool.areas,
+      used: system.allocator.used,
+      usedPeak: effects.slotsPeak,
+    }),
+    effects,
+  };
+}
+
+/** Watches everything that the report of a replay tells. */
+export function watchForIommuReport(replay: IommuReplay): IommuReportWatch {
+  const record = createRecordWatch(20);
+  const findings = watchFindings(replay);
+  const kind = replay.kind === 'iova' ? watchIova(replay) : watchDma(replay);
+  let stoppedAt: number | undefined;
+  let notReplayed = 0;
+  watchColumns(replay, false, record.onRow);
+  if (replay.kind === 'dma-iommu') {
+    replay.session.observers.push({
+      onRow({ row, played }) {
+        if (played.hangs) stoppedAt = row.line;
+        if (played.skipped) notReplayed++;
+      },
+    });
+  }
+  const { pageSize, cpus } = replay.trace.kernel;
+  return {
+    onUnreached(line) {
+      notReplayed++;
+      record.onUnreached(line);
+    },
+    report: (trace, kernelReason, told) => ({
+      trace,
+      kernel: replay.release.name,
+      kernelReason,
+      pageSize,
+      cpus,
+      devices: kind.devices(),
+      pool: kind.pool(),
+      effects: kind.effects,
+      findings: findings.kept,
+      counts: findings.counts,
+      stoppedAt,
+      notReplayed,
+      record,
+      ...told,
+    }),
+  };
+}
