@@ -1,13 +1,7 @@
 import { type ByteRange, deviceRead, deviceWrite } from '../../dma/access.js';
 import { allocCoherent, freeCoherent } from '../../dma/coherent.js';
 import { addressAfter, type DeviceAddress, type DmaDevice } from '../../dma/device.js';
-import {
-  allocLinkRange,
-  destroyLinkRange,
-  type LinkRange,
-  linkPiece,
-  unlinkPieces,
-} from '../../dma/link.js';
+import { allocLinkRange, destroyLinkRange, linkPiece, unlinkPieces } from '../../dma/link.js';
 import { leadsTo, mapPage } from '../../dma/mapping.js';
 import { type Piece, read, write } from '../../dma/memory.js';
 import { mapSg, unmapSg } from '../../dma/scatter.js';
@@ -16,14 +10,7 @@ import { unmapPage } from '../../dma/unmapping.js';
 import type { DmaRow } from '../../events/iommu.js';
 import { hex } from '../../events/numbers.js';
 import { crcOf } from './pattern.js';
-import {
-  addressOf,
-  addressWords,
-  type Mapping,
-  mappingOf,
-  type Played,
-  type Player,
-} from './player.js';
+import { addressIn, addressWords, mappingOf, type Played, type Player } from './player.js';
 
 type Play = (player: Player, device: DmaDevice, row: DmaRow) => Played;
 
@@ -41,9 +28,11 @@ const mapPageRow: Play = ({ system, live }, device, row) => {
   return { dma: addressWords(mapped.address, device.table.granule), result: hex(mapped.phys) };
 };
 
-const unmapPageRow: Play = ({ system, live }, device, row) => {
+const unmapPageRow: Play = (player, device, row) => {
+  const { system, live } = player;
   const { granule } = device.table;
-  const address = addressOf(row.dma[0], granule);
+  const address = addressIn(player, row);
+  if (address === undefined) return nothing;
   unmapPage(system, device, address, row.size, row.dir, row.attrs);
   live.delete(row.id);
   return { dma: addressWords(address, granule), result: '' };
@@ -64,14 +53,10 @@ const mapSgRow: Play = ({ system, live }, device, row) => {
   return { dma: words.join(';'), result: String(segments.length) };
 };
 
-function liveAt({ live }: Player, row: DmaRow): Mapping {
-  const found = live.get(row.id);
-  if (found === undefined) throw new Error(`line ${row.line}: no live ${row.id}`);
-  return found;
-}
-
 const unmapSgRow: Play = (player, device, row) => {
-  const { entries, segments } = liveAt(player, row);
+  const mapping = player.live.get(row.id);
+  if (mapping === undefined) return nothing;
+  const { entries, segments } = mapping;
   unmapSg(player.system, device, entries, segments, row.dir, row.attrs);
   player.live.delete(row.id);
   return nothing;
@@ -80,16 +65,19 @@ const unmapSgRow: Play = (player, device, row) => {
 const syncSgRow =
   (who: 'cpu' | 'device'): Play =>
   (player, device, row) => {
-    const { entries, segments } = liveAt(player, row);
+    const mapping = player.live.get(row.id);
+    if (mapping === undefined) return nothing;
+    const { entries, segments } = mapping;
     syncSg(player.system, device, entries, segments, row.dir, who);
     return nothing;
   };
 
 const syncSingleRow =
   (who: 'cpu' | 'device'): Play =>
-  ({ system }, device, row) => {
-    const address = addressOf(row.dma[0], device.table.granule);
-    syncSingle(system, device, address, row.size, row.dir, who);
+  (player, device, row) => {
+    const address = addressIn(player, row);
+    if (address === undefined) return nothing;
+    syncSingle(player.system, device, address, row.size, row.dir, who);
     return { dma: addressWords(address, device.table.granule), result: '' };
   };
 
@@ -109,15 +97,17 @@ const cpuReadRow: Play = (player, _, row) => {
   return { ...nothing, crc: crcIn(player, pieces) };
 };
 
-const devWriteRow: Play = ({ system, seeds }, device, row) => {
-  seeds.set(row.line, row.attrs);
-  const address = addressOf(row.dma[0], device.table.granule);
-  const written = deviceWrite(system, device, address, row.size);
+const devWriteRow: Play = (player, device, row) => {
+  const address = addressIn(player, row);
+  if (address === undefined) return nothing;
+  player.seeds.set(row.line, row.attrs);
+  const written = deviceWrite(player.system, device, address, row.size);
   return { dma: addressWords(address, device.table.granule), result: String(written) };
 };
 
 const devReadRow: Play = (player, device, row) => {
-  const address = addressOf(row.dma[0], device.table.granule);
+  const address = addressIn(player, row);
+  if (address === undefined) return nothing;
   const pieces = deviceRead(player.system, device, address, row.size);
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   return {
@@ -168,8 +158,8 @@ const allocRow: Play = ({ system, live, pages }, device, row) => {
 };
 
 const freeRow: Play = (player, device, row) => {
-  const { buffer } = liveAt(player, row);
-  if (buffer === undefined) throw new Error(`line ${row.line}: ${row.id} was not allocated`);
+  const buffer = player.live.get(row.id)?.buffer;
+  if (buffer === undefined) return nothing;
   freeCoherent(player.system, device, buffer, player.pages);
   player.live.delete(row.id);
   return { dma: addressWords(buffer.address, device.table.granule), result: '' };
@@ -181,12 +171,6 @@ const iovaAllocRow: Play = ({ system, live }, device, row) => {
   live.set(row.id, { ...mappingOf(row), address: range.start, range });
   return { dma: addressWords(range.start, device.table.granule), result: '' };
 };
-
-function rangeOf(player: Player, row: DmaRow): { mapping: Mapping; range: LinkRange } {
-  const mapping = liveAt(player, row);
-  if (mapping.range === undefined) throw new Error(`line ${row.line}: ${row.id} is no range`);
-  return { mapping, range: mapping.range };
-}
 
 /** Where bytes of device addresses lead, granule by granule. */
 function ownedFrom(device: DmaDevice, from: DeviceAddress, size: number): ByteRange[] {
@@ -202,7 +186,9 @@ function ownedFrom(device: DmaDevice, from: DeviceAddress, size: number): ByteRa
 }
 
 const iovaLinkRow: Play = (player, device, row) => {
-  const { mapping, range } = rangeOf(player, row);
+  const mapping = player.live.get(row.id);
+  if (mapping?.range === undefined) return nothing;
+  const { range } = mapping;
   const { granule } = device.table;
   const { phys } = row.phys[0];
   const { linked } = mapping;
@@ -217,7 +203,9 @@ const iovaLinkRow: Play = (player, device, row) => {
 };
 
 const iovaUnlinkRow: Play = (player, device, row) => {
-  const { mapping, range } = rangeOf(player, row);
+  const mapping = player.live.get(row.id);
+  if (mapping?.range === undefined) return nothing;
+  const { range } = mapping;
   unlinkPieces(player.system, device, range, 0, row.size, row.dir, row.attrs);
   mapping.linked = 0;
   mapping.owned = [];
@@ -225,7 +213,8 @@ const iovaUnlinkRow: Play = (player, device, row) => {
 };
 
 const iovaDestroyRow: Play = (player, device, row) => {
-  const { range } = rangeOf(player, row);
+  const range = player.live.get(row.id)?.range;
+  if (range === undefined) return nothing;
   destroyLinkRange(player.system, device, range, row.size, row.dir, row.attrs);
   player.live.delete(row.id);
   return { dma: addressWords(range.start, device.table.granule), result: '' };
