@@ -42,7 +42,10 @@ export const RULES = {
     summary: 'an address is released or synced that is not mapped',
   },
   'double-unmap': { level: 'error', summary: 'an address is released twice' },
-  'size-mismatch': { level: 'warning', summary: 'an unmap or sync gives another size than the map' },
+  'size-mismatch': {
+    level: 'warning',
+    summary: 'an unmap or sync gives another size than the map',
+  },
   'dir-mismatch': {
     level: 'warning',
     summary: 'an unmap or sync gives another direction than the map',

@@ -64,7 +64,6 @@ function isMissing({ missing }: Player, { op, id }: DmaRow): boolean {
   return true;
 }
 
-
 /**
  * A session on the machine that a trace declares.
  * @param trace its declarations must be complete when the first row comes
