@@ -82,8 +82,7 @@ export const createTrustedCheck: DmaCheck = (session, tell) => {
       for (const [device, { maps, sharing, bytes, pages, line, address }] of all) {
         if (sharing === 0) continue;
         const { granule } = devices[device].table;
-        const unrelated =
-          pages === 0 ? '' : `, and ${countWords(pages, 'page')} none of which is the buffer's`;
+        const unrelated = pages === 0 ? '' : `, and up to ${countWords(pages, 'whole page')} of it`;
         tell(
           findingAt(session, { line, device }, 'granule-exposure', {
             address,
