@@ -37,11 +37,35 @@ export const RULES = {
     level: 'error',
     summary: "a release gives back slots that are not the buffer's, or none",
   },
-  'unmatched-unmap': { level: 'error', summary: 'an address is released that was never mapped' },
+  'unmatched-unmap': {
+    level: 'error',
+    summary: 'an address is released or synced that is not mapped',
+  },
   'double-unmap': { level: 'error', summary: 'an address is released twice' },
-  'size-mismatch': { level: 'warning', summary: 'an unmap gives another size than the map' },
-  'dir-mismatch': { level: 'warning', summary: 'an unmap gives another direction than the map' },
+  'size-mismatch': {
+    level: 'warning',
+    summary: 'an unmap or sync gives another size than the map',
+  },
+  'dir-mismatch': {
+    level: 'warning',
+    summary: 'an unmap or sync gives another direction than the map',
+  },
   leak: { level: 'note', summary: 'allocations are live when the trace ends' },
+  'padding-leak': {
+    level: 'error',
+    summary: 'a device can read bytes that are neither its buffer nor zero',
+  },
+  'stale-mapping': { level: 'error', summary: 'the IOMMU still maps what was unmapped' },
+  'iova-collision': {
+    level: 'error',
+    summary: 'a new mapping hits device addresses that are still mapped',
+  },
+  'granule-exposure': {
+    level: 'warning',
+    summary: 'memory outside the bounce buffer is reachable; a note for trusted devices',
+  },
+  'lost-sync': { level: 'error', summary: 'a sync of a bounced mapping copied nothing' },
+  'double-copy': { level: 'warning', summary: 'the same bytes were copied twice' },
 } as const satisfies Record<string, Rule>;
 
 /** A rule's name. */

@@ -108,6 +108,15 @@ function subtract({ start, length }: ByteRange, others: readonly ByteRange[]): B
   return left;
 }
 
+/** Where the bytes of a range come from that are not in others; zeroes included. */
+export function readOutside(
+  { memory }: DmaSystem,
+  range: ByteRange,
+  others: readonly ByteRange[],
+): Piece[] {
+  return subtract(range, join(others)).flatMap(({ start, length }) => read(memory, start, length));
+}
+
 /**
  * What a device can reach at this moment beyond what is its own.
  * @param owned the bytes of its live mappings, where their device addresses lead

@@ -1,10 +1,17 @@
 import { dmaAllocIova } from '../iommu/iovaDomain.js';
 import { NO_PFN } from '../iommu/iovaTree.js';
-import { mapGranules, Right, unmapGranules } from '../iommu/pageTable.js';
+import { Right, unmapGranules } from '../iommu/pageTable.js';
 import { roundUpPowerOfTwo } from '../kernel/constants.js';
 import type { ByteRange } from './access.js';
 import type { DeviceAddress, DmaDevice } from './device.js';
-import { freeUnmapped, granulesOf, type MapFailure, mapRange, unmapRange } from './mapping.js';
+import {
+  freeUnmapped,
+  granulesOf,
+  type MapFailure,
+  mapOrCollide,
+  mapRange,
+  unmapRange,
+} from './mapping.js';
 import { zero } from './memory.js';
 import type { SgEntry } from './sync.js';
 import { Attr, type DmaSystem } from './system.js';
@@ -136,7 +143,7 @@ function mapBlocks(
   for (const { start, length } of blocks) {
     const within = start % granule;
     const granules = Math.min(granulesOf(granule, within, length), count - mapped);
-    if (!mapGranules(table, pfn + mapped, granules, start - within, Right.both)) {
+    if (!mapOrCollide(system, table, pfn + mapped, granules, start - within, Right.both)) {
       unmapGranules(table, pfn, mapped);
       freeUnmapped(system, device, pfn, count);
       return 'collision';

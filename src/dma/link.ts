@@ -1,9 +1,17 @@
 import { dmaAllocIova, dmaFreeIova } from '../iommu/iovaDomain.js';
 import { NO_PFN } from '../iommu/iovaTree.js';
-import { mapGranules, unmapGranules } from '../iommu/pageTable.js';
+import { unmapGranules } from '../iommu/pageTable.js';
 import { isBounced, releaseBounce } from './bounce.js';
 import { addressAfter, type DeviceAddress, type DmaDevice } from './device.js';
-import { bounceIn, freeUnmapped, granulesOf, leadsTo, maintainCache, rightsOf } from './mapping.js';
+import {
+  bounceIn,
+  freeUnmapped,
+  granulesOf,
+  leadsTo,
+  maintainCache,
+  mapOrCollide,
+  rightsOf,
+} from './mapping.js';
 import { type DmaSystem, skipsSync } from './system.js';
 
 /** Device addresses of a driver's own, to which it links memory piece by piece (struct dma_iova_state). */
@@ -50,7 +58,8 @@ function linkGranules(
   if (!skipsSync(attrs)) maintainCache(system, device, 'device', phys, size);
   if (offset !== 0 || phys % granule !== 0 || size % granule !== 0) return EINVAL;
   if (size === 0) return 0;
-  return mapGranules(device.table, pfn, size / granule, phys, rightsOf(dir)) ? 0 : EEXIST;
+  const count = size / granule;
+  return mapOrCollide(system, device.table, pfn, count, phys, rightsOf(dir)) ? 0 : EEXIST;
 }
 
 /** Bounces a piece within one granule, and maps that (iommu_dma_iova_bounce_and_link()). */

@@ -1,6 +1,6 @@
 import { dmaAllocIova, dmaFreeIova, freeFast } from '../iommu/iovaDomain.js';
 import { NO_PFN } from '../iommu/iovaTree.js';
-import { mapGranules, physOf, Right, unmapGranules } from '../iommu/pageTable.js';
+import { mapGranules, type PageTable, physOf, Right, unmapGranules } from '../iommu/pageTable.js';
 import { type BounceFailure, isBounced, releaseBounce, takeBounce, zeroPadding } from './bounce.js';
 import type { DeviceAddress, DmaDevice } from './device.js';
 import { Attr, type CacheSync, Dir, type DmaSystem, skipsSync } from './system.js';
@@ -38,6 +38,20 @@ export function freeUnmapped(
   freeFast(domain, system.cpu, pfn, count, system.now);
 }
 
+/** Maps granules for a call, all or none; a collision is among what the call did. */
+export function mapOrCollide(
+  { effects }: DmaSystem,
+  table: PageTable,
+  pfn: number,
+  count: number,
+  phys: number,
+  rights: number,
+): boolean {
+  if (mapGranules(table, pfn, count, phys, rights)) return true;
+  effects.collisions.push({ pfn, count });
+  return false;
+}
+
 /** Allocates device addresses for bytes and maps them, with what shares their granules (__iommu_dma_map()). */
 export function mapRange(
   system: DmaSystem,
@@ -56,7 +70,7 @@ export function mapRange(
   const count = granulesOf(granule, offset, size);
   const pfn = dmaAllocIova(domain, system.cpu, count, device.dmaMask);
   if (pfn === NO_PFN) return 'no-address';
-  if (!mapGranules(table, pfn, count, phys - offset, rights)) {
+  if (!mapOrCollide(system, table, pfn, count, phys - offset, rights)) {
     freeUnmapped(system, device, pfn, count);
     return 'collision';
   }

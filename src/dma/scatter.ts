@@ -1,12 +1,13 @@
 import { dmaAllocIova } from '../iommu/iovaDomain.js';
 import { NO_PFN } from '../iommu/iovaTree.js';
-import { mapGranules, unmapGranules } from '../iommu/pageTable.js';
+import { runAt, unmapGranules } from '../iommu/pageTable.js';
 import { addressAfter, type DmaDevice } from './device.js';
 import {
   attrsAfterSync,
   freeUnmapped,
   granulesOf,
   mapOne,
+  mapOrCollide,
   rightsOf,
   unmapOne,
   unmapRange,
@@ -61,6 +62,9 @@ function mapEach(
     if (typeof mapped === 'string') {
       const skipping = attrs | Attr.skipCpuSync;
       for (const { address, length } of segments) {
+        const { pfn } = address;
+        const count = (runAt(device.table, pfn)?.hi ?? pfn - 1) - pfn + 1;
+        system.effects.undone.push({ pfn, count });
         unmapOne(system, device, address, length, dir, skipping);
       }
       return system.release.dma.sgErrors.bounce;
@@ -109,7 +113,7 @@ function mapTogether(
   let at = pfn;
   for (const { entry, offset, stretched } of placed) {
     const granules = stretched / granule;
-    if (!mapGranules(table, at, granules, entry.phys - offset, rightsOf(dir))) {
+    if (!mapOrCollide(system, table, at, granules, entry.phys - offset, rightsOf(dir))) {
       unmapGranules(table, pfn, at - pfn);
       freeUnmapped(system, device, pfn, count);
       return addresses === 0 ? 0 : EINVAL;

@@ -25,6 +25,12 @@ export interface CacheSync {
   length: number;
 }
 
+/** Granules of a device that follow each other. */
+export interface GranuleRange {
+  pfn: number;
+  count: number;
+}
+
 /** What one call did besides its result. */
 export interface Effects {
   /** Copies into and out of the pool, and their bytes. */
@@ -40,6 +46,10 @@ export interface Effects {
   strayFills: number;
   /** Copies to or from an address nearly 4 GiB off (up to v5.14); not carried out. */
   strayCopies: number;
+  /** What could not be mapped because some of it was mapped already. */
+  collisions: GranuleRange[];
+  /** What a list's map had mapped before an entry of it failed, and unmapped again. */
+  undone: GranuleRange[];
 }
 
 /** A machine: a kernel, its memory, and the pool that its devices bounce through. */
@@ -74,6 +84,8 @@ function noEffects(): Effects {
     warnings: 0,
     strayFills: 0,
     strayCopies: 0,
+    collisions: [],
+    undone: [],
   };
 }
 

@@ -8,6 +8,7 @@ import { PROJECT, swiotlbReplay } from '../support/cli.js';
 
 const SEED = 'traces/double-allocation/trace.log';
 const STORIES = readdirSync(join(PROJECT, 'traces'))
+  .filter((name) => !name.startsWith('iommu-'))
   .map((name) => `traces/${name}`)
   .flatMap((folder) =>
     readdirSync(join(PROJECT, folder))

@@ -9,8 +9,13 @@ function hasFile(story: string, file: RegExp): boolean {
   return readdirSync(join(PROJECT, 'traces', story)).some((name) => file.test(name));
 }
 
-/** Stories about an allocator; those with a kernel log alone are told in diagnose.test.ts. */
-const STORIES = FOLDERS.filter((story) => hasFile(story, /^trace\.(csv|log)$/));
+/**
+ * Stories about the slot allocator; those with a kernel log alone are told in diagnose.test.ts, those
+ * behind an IOMMU in check/dma/stories.test.ts.
+ */
+const STORIES = FOLDERS.filter(
+  (story) => !story.startsWith('iommu-') && hasFile(story, /^trace\.(csv|log)$/),
+);
 
 /** Stories about what a recording tells: the exit status of `verify`, and what the report says. */
 const TOLD_OF_RECORDINGS: Record<string, [status: number, words: string]> = {

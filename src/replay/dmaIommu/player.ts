@@ -1,6 +1,11 @@
 import type { ByteRange } from '../../dma/access.js';
 import type { CoherentBuffer, PageSource } from '../../dma/coherent.js';
-import { createDmaDevice, type DeviceAddress, type DmaDevice } from '../../dma/device.js';
+import {
+  addressAfter,
+  createDmaDevice,
+  type DeviceAddress,
+  type DmaDevice,
+} from '../../dma/device.js';
 import type { LinkRange } from '../../dma/link.js';
 import { zero } from '../../dma/memory.js';
 import type { SgEntry, SgSegment } from '../../dma/sync.js';
@@ -33,8 +38,8 @@ export interface Mapping {
   range: LinkRange | undefined;
   /** Bytes linked to the range. */
   linked: number;
-  /** The device addresses that the trace records for it. */
-  recorded: DmaRow['dma'];
+  /** Where its segments began in the recorded kernel; undefined where the model has them there too. */
+  recordedAt: DeviceAddress[] | undefined;
 }
 
 /** A machine that makes the calls of a trace. */
@@ -43,13 +48,11 @@ export interface Player {
   system: DmaSystem;
   devices: DmaDevice[];
   live: Map<number, Mapping>;
+  /** Ids that the recorded kernel mapped and the model could not: their rows do nothing. */
+  missing: Set<number>;
   /** Seeds by the line of their write. */
   seeds: Map<number, number>;
   pages: PageSource;
-  /** Mappings that ended, by id, where the model's device addresses are not the recorded ones; the last few. */
-  ended: Map<number, Mapping>;
-  /** Ids whose mapping the trace has and the model could not make. */
-  unmade: Set<number>;
 }
 
 /** What a row gave: what stands in the columns dma and result, and in crc. */
@@ -93,16 +96,7 @@ export function createPlayer(trace: DmaIommuTrace, release: IommuRelease): Playe
   const { phys, length } = trace.ram ?? { phys: 0, length: 0 };
   const end = phys + length;
   const pages = lowestPages(end - TOP_OF_RAM, end, pageSize);
-  return {
-    trace,
-    system,
-    devices,
-    live: new Map(),
-    seeds: new Map(),
-    pages,
-    ended: new Map(),
-    unmade: new Set(),
-  };
+  return { trace, system, devices, live: new Map(), missing: new Set(), seeds: new Map(), pages };
 }
 
 /** A device address of a row in granules. */
@@ -111,13 +105,60 @@ export function addressOf({ page, low }: DeviceAddressField, granule: number): D
   return { pfn: Math.floor(page / pages), offset: (page % pages) * 4096 + low };
 }
 
+/** Where a mapping's segments begin for the device. */
+function startsOf({ address, segments }: Mapping): DeviceAddress[] {
+  return address === undefined ? segments.map((segment) => segment.address) : [address];
+}
+
+/** Notes where the recorded kernel put a mapping, if that is elsewhere. */
+export function noteRecorded(mapping: Mapping, { dma }: DmaRow, granule: number): void {
+  const starts = startsOf(mapping);
+  const recorded = dma.map((field) => addressOf(field, granule));
+  const isThere =
+    recorded.length !== starts.length ||
+    recorded.every(({ pfn, offset }, n) => pfn === starts[n].pfn && offset === starts[n].offset);
+  if (!isThere) mapping.recordedAt = recorded;
+}
+
+/** Bytes from one device address to another. */
+export function distance(from: DeviceAddress, to: DeviceAddress, granule: number): number {
+  return (to.pfn - from.pfn) * granule + to.offset - from.offset;
+}
+
+/**
+ * The device address that a row names. A release other than the recorded one may have put the mapping
+ * elsewhere: then it is as far into that as the recorded one was.
+ * @returns undefined where the row names none, and its id tells of no mapping
+ */
+export function addressIn(
+  { live, devices }: Player,
+  { id, device, dma }: DmaRow,
+): DeviceAddress | undefined {
+  const mapping = live.get(id);
+  const { granule } = devices[device].table;
+  const named = dma.length === 0 ? undefined : addressOf(dma[0], granule);
+  if (mapping === undefined) return named;
+  const starts = startsOf(mapping);
+  if (named === undefined) return starts[0];
+  const { recordedAt } = mapping;
+  if (recordedAt === undefined) return named;
+  let into = distance(recordedAt[0], named, granule);
+  let start = starts[0];
+  // The segments of a list need not lie in order: the nearest one below is meant.
+  for (let n = 1; n < recordedAt.length; n++) {
+    const bytes = distance(recordedAt[n], named, granule);
+    if (bytes >= 0 && (into < 0 || bytes < into)) [into, start] = [bytes, starts[n]];
+  }
+  return addressAfter(start, into, granule);
+}
+
 /** A device address as traces print it. */
 export function addressWords({ pfn, offset }: DeviceAddress, granule: number): string {
   return `0x${(BigInt(pfn) * BigInt(granule) + BigInt(offset)).toString(16)}`;
 }
 
 /** A mapping that a row makes, of which nothing else is known yet. */
-export function mappingOf({ line, op, device, size, dir, attrs, dma }: DmaRow): Mapping {
+export function mappingOf({ line, op, device, size, dir, attrs }: DmaRow): Mapping {
   return {
     line,
     op,
@@ -132,6 +173,6 @@ export function mappingOf({ line, op, device, size, dir, attrs, dma }: DmaRow): 
     buffer: undefined,
     range: undefined,
     linked: 0,
-    recorded: dma,
+    recordedAt: undefined,
   };
 }

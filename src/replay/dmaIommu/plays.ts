@@ -1,13 +1,7 @@
 import { type ByteRange, deviceRead, deviceWrite } from '../../dma/access.js';
 import { allocCoherent, freeCoherent } from '../../dma/coherent.js';
 import { addressAfter, type DeviceAddress, type DmaDevice } from '../../dma/device.js';
-import {
-  allocLinkRange,
-  destroyLinkRange,
-  type LinkRange,
-  linkPiece,
-  unlinkPieces,
-} from '../../dma/link.js';
+import { allocLinkRange, destroyLinkRange, linkPiece, unlinkPieces } from '../../dma/link.js';
 import { leadsTo, mapPage } from '../../dma/mapping.js';
 import { type Piece, read, write } from '../../dma/memory.js';
 import { mapSg, unmapSg } from '../../dma/scatter.js';
@@ -15,9 +9,8 @@ import { syncSg, syncSingle } from '../../dma/sync.js';
 import { unmapPage } from '../../dma/unmapping.js';
 import type { DmaRow } from '../../events/iommu.js';
 import { hex } from '../../events/numbers.js';
-import { endMapping, meantAddress } from './addresses.js';
 import { crcOf } from './pattern.js';
-import { addressWords, type Mapping, mappingOf, type Played, type Player } from './player.js';
+import { addressIn, addressWords, mappingOf, type Played, type Player } from './player.js';
 
 type Play = (player: Player, device: DmaDevice, row: DmaRow) => Played;
 
@@ -25,41 +18,34 @@ type Play = (player: Player, device: DmaDevice, row: DmaRow) => Played;
 export const nothing: Played = { dma: '', result: '' };
 
 /** Of rows about a mapping that is not there. */
-const skipped: Played = { ...nothing, skipped: true };
+export const skipped: Played = { ...nothing, skipped: true };
 
-/** Of a call that made nothing. */
-function failure({ unmade }: Player, row: DmaRow, result: string): Played {
-  if (!row.failed) unmade.add(row.id);
-  return { dma: 'error', result };
-}
-
-const mapPageRow: Play = (player, device, row) => {
-  const { system, live } = player;
+const mapPageRow: Play = ({ system, live }, device, row) => {
   const { size, dir, attrs } = row;
   const mapped = mapPage(system, device, row.phys[0].phys, size, dir, attrs);
   if (mapped === 'endless') return { dma: 'error', result: 'hang', hangs: true };
-  if (mapped === 'collision') return failure(player, row, mapped);
-  if (typeof mapped === 'string') return failure(player, row, 'fail');
+  if (mapped === 'collision') return { dma: 'error', result: mapped };
+  if (typeof mapped === 'string') return { dma: 'error', result: 'fail' };
   const owned = [{ start: mapped.phys, length: size }];
   live.set(row.id, { ...mappingOf(row), address: mapped.address, owned });
   return { dma: addressWords(mapped.address, device.table.granule), result: hex(mapped.phys) };
 };
 
 const unmapPageRow: Play = (player, device, row) => {
+  const { system, live } = player;
   const { granule } = device.table;
-  if (player.unmade.delete(row.id)) return skipped;
-  const address = meantAddress(player, device, row.id, row.dma[0]);
-  unmapPage(player.system, device, address, row.size, row.dir, row.attrs);
-  endMapping(player, device, row.id);
+  const address = addressIn(player, row);
+  if (address === undefined) return skipped;
+  unmapPage(system, device, address, row.size, row.dir, row.attrs);
+  live.delete(row.id);
   return { dma: addressWords(address, granule), result: '' };
 };
 
-const mapSgRow: Play = (player, device, row) => {
-  const { system, live } = player;
+const mapSgRow: Play = ({ system, live }, device, row) => {
   const entries = row.phys;
   const segments = mapSg(system, device, entries, row.dir, row.attrs);
   if (segments === 'endless') return { dma: 'error', result: 'hang', hangs: true };
-  if (typeof segments === 'number') return failure(player, row, String(segments));
+  if (typeof segments === 'number') return { dma: 'error', result: String(segments) };
   const owned = device.untrusted
     ? segments.map(({ address, length }) => ({ start: leadsTo(device, address), length }))
     : entries.map(({ phys, length }) => ({ start: phys, length }));
@@ -72,11 +58,10 @@ const mapSgRow: Play = (player, device, row) => {
 
 const unmapSgRow: Play = (player, device, row) => {
   const mapping = player.live.get(row.id);
-  player.unmade.delete(row.id);
-  if (mapping === undefined || mapping.segments.length === 0) return skipped;
+  if (mapping === undefined) return skipped;
   const { entries, segments } = mapping;
   unmapSg(player.system, device, entries, segments, row.dir, row.attrs);
-  endMapping(player, device, row.id);
+  player.live.delete(row.id);
   return nothing;
 };
 
@@ -84,16 +69,17 @@ const syncSgRow =
   (who: 'cpu' | 'device'): Play =>
   (player, device, row) => {
     const mapping = player.live.get(row.id);
-    if (mapping === undefined || mapping.segments.length === 0) return skipped;
-    syncSg(player.system, device, mapping.entries, mapping.segments, row.dir, who);
+    if (mapping === undefined) return skipped;
+    const { entries, segments } = mapping;
+    syncSg(player.system, device, entries, segments, row.dir, who);
     return nothing;
   };
 
 const syncSingleRow =
   (who: 'cpu' | 'device'): Play =>
   (player, device, row) => {
-    if (player.unmade.has(row.id)) return skipped;
-    const address = meantAddress(player, device, row.id, row.dma[0]);
+    const address = addressIn(player, row);
+    if (address === undefined) return skipped;
     syncSingle(player.system, device, address, row.size, row.dir, who);
     return { dma: addressWords(address, device.table.granule), result: '' };
   };
@@ -115,14 +101,16 @@ const cpuReadRow: Play = (player, _, row) => {
 };
 
 const devWriteRow: Play = (player, device, row) => {
+  const address = addressIn(player, row);
+  if (address === undefined) return skipped;
   player.seeds.set(row.line, row.attrs);
-  const address = meantAddress(player, device, row.id, row.dma[0]);
   const written = deviceWrite(player.system, device, address, row.size);
   return { dma: addressWords(address, device.table.granule), result: String(written) };
 };
 
 const devReadRow: Play = (player, device, row) => {
-  const address = meantAddress(player, device, row.id, row.dma[0]);
+  const address = addressIn(player, row);
+  if (address === undefined) return skipped;
   const pieces = deviceRead(player.system, device, address, row.size);
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   return {
@@ -155,10 +143,9 @@ function firstBytes(ranges: readonly ByteRange[], size: number): ByteRange[] {
   });
 }
 
-const allocRow: Play = (player, device, row) => {
-  const { system, live, pages } = player;
+const allocRow: Play = ({ system, live, pages }, device, row) => {
   const buffer = allocCoherent(system, device, row.size, row.attrs, pages);
-  if (typeof buffer === 'string') return { ...failure(player, row, ''), phys: '' };
+  if (typeof buffer === 'string') return { dma: 'error', result: '', phys: '' };
   const runs = runsOf(device, buffer.address, row.size);
   live.set(row.id, {
     ...mappingOf(row),
@@ -175,28 +162,18 @@ const allocRow: Play = (player, device, row) => {
 
 const freeRow: Play = (player, device, row) => {
   const buffer = player.live.get(row.id)?.buffer;
-  player.unmade.delete(row.id);
   if (buffer === undefined) return skipped;
   freeCoherent(player.system, device, buffer, player.pages);
-  endMapping(player, device, row.id);
+  player.live.delete(row.id);
   return { dma: addressWords(buffer.address, device.table.granule), result: '' };
 };
 
-const iovaAllocRow: Play = (player, device, row) => {
-  const { system, live } = player;
+const iovaAllocRow: Play = ({ system, live }, device, row) => {
   const range = allocLinkRange(system, device, row.phys[0].phys, row.size);
-  if (range === undefined) return failure(player, row, '');
+  if (range === undefined) return { dma: 'error', result: '' };
   live.set(row.id, { ...mappingOf(row), address: range.start, range });
   return { dma: addressWords(range.start, device.table.granule), result: '' };
 };
-
-function rangeOf(
-  { live }: Player,
-  { id }: DmaRow,
-): { mapping: Mapping; range: LinkRange } | undefined {
-  const mapping = live.get(id);
-  return mapping?.range === undefined ? undefined : { mapping, range: mapping.range };
-}
 
 /** Where bytes of device addresses lead, granule by granule. */
 function ownedFrom(device: DmaDevice, from: DeviceAddress, size: number): ByteRange[] {
@@ -212,9 +189,9 @@ function ownedFrom(device: DmaDevice, from: DeviceAddress, size: number): ByteRa
 }
 
 const iovaLinkRow: Play = (player, device, row) => {
-  const found = rangeOf(player, row);
-  if (found === undefined) return skipped;
-  const { mapping, range } = found;
+  const mapping = player.live.get(row.id);
+  if (mapping?.range === undefined) return skipped;
+  const { range } = mapping;
   const { granule } = device.table;
   const { phys } = row.phys[0];
   const { linked } = mapping;
@@ -229,9 +206,9 @@ const iovaLinkRow: Play = (player, device, row) => {
 };
 
 const iovaUnlinkRow: Play = (player, device, row) => {
-  const found = rangeOf(player, row);
-  if (found === undefined) return skipped;
-  const { mapping, range } = found;
+  const mapping = player.live.get(row.id);
+  if (mapping?.range === undefined) return skipped;
+  const { range } = mapping;
   unlinkPieces(player.system, device, range, 0, row.size, row.dir, row.attrs);
   mapping.linked = 0;
   mapping.owned = [];
@@ -239,11 +216,10 @@ const iovaUnlinkRow: Play = (player, device, row) => {
 };
 
 const iovaDestroyRow: Play = (player, device, row) => {
-  const range = rangeOf(player, row)?.range;
-  player.unmade.delete(row.id);
+  const range = player.live.get(row.id)?.range;
   if (range === undefined) return skipped;
   destroyLinkRange(player.system, device, range, row.size, row.dir, row.attrs);
-  endMapping(player, device, row.id);
+  player.live.delete(row.id);
   return { dma: addressWords(range.start, device.table.granule), result: '' };
 };
 

@@ -1,9 +1,10 @@
+import type { DmaDevice } from '../../dma/device.js';
 import { startCall } from '../../dma/system.js';
 import type { DmaIommuTrace, DmaRow } from '../../events/iommu.js';
 import { nextTimer, runTimer, type TimerEvent } from '../../iommu/iovaDomain.js';
 import type { IommuRelease } from '../../kernel/iommuRelease.js';
-import { createPlayer, type Mapping, type Played, type Player } from './player.js';
-import { nothing, PLAYS } from './plays.js';
+import { createPlayer, type Mapping, noteRecorded, type Played, type Player } from './player.js';
+import { nothing, PLAYS, skipped } from './plays.js';
 
 /** What became of one row. Reused for every row of a replay. */
 export interface DmaOutcome {
@@ -35,6 +36,32 @@ export interface DmaSession {
   run(row: DmaRow): boolean;
   /** To be called once, after the last row. */
   finish(): void;
+}
+
+/** Calls after which nothing has their id. */
+const ENDS: ReadonlySet<DmaRow['op']> = new Set(['unmap_page', 'unmap_sg', 'free', 'iova_destroy']);
+
+/** Rows that are about no mapping that exists. */
+const HAS_NO_MAPPING: ReadonlySet<DmaRow['op']> = new Set([
+  'cpu_write',
+  'cpu_read',
+  'map_page',
+  'map_sg',
+  'alloc',
+  'iova_alloc',
+]);
+
+function play(player: Player, device: DmaDevice, row: DmaRow): Played {
+  const played = PLAYS[row.op]?.(player, device, row) ?? nothing;
+  if (played.dma === 'error' && !row.failed && row.dma.length > 0) player.missing.add(row.id);
+  return played;
+}
+
+/** Whether a row is about what only the recorded kernel had mapped. */
+function isMissing({ missing }: Player, { op, id }: DmaRow): boolean {
+  if (missing.size === 0 || HAS_NO_MAPPING.has(op) || !missing.has(id)) return false;
+  if (ENDS.has(op)) missing.delete(id);
+  return true;
 }
 
 /**
@@ -73,9 +100,14 @@ export function createDmaSession(trace: DmaIommuTrace, release: IommuRelease): D
       runTimers(row.time);
       startCall(player.system, row.line, row.cpu, row.time);
       outcome.row = row;
+      const device = player.devices[row.device];
       const before = player.live.get(row.id);
-      outcome.played = PLAYS[row.op]?.(player, player.devices[row.device], row) ?? nothing;
-      outcome.mapping = player.live.get(row.id) ?? before;
+      outcome.played = isMissing(player, row) ? skipped : play(player, device, row);
+      const after = player.live.get(row.id);
+      if (before === undefined && after !== undefined) {
+        noteRecorded(after, row, device.table.granule);
+      }
+      outcome.mapping = after ?? before;
       for (const observer of observers) observer.onRow?.(outcome);
       return outcome.played.hangs !== true;
     },

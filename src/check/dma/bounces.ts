@@ -1,0 +1,69 @@
+import type { ByteRange } from '../../dma/access.js';
+import type { DmaRow } from '../../events/iommu.js';
+import { IO_TLB_SIZE } from '../../kernel/constants.js';
+import type { DmaSession } from '../../replay/dmaIommu/session.js';
+import { foretellRelease, type Pool, slotAddress, slotAt } from '../../swiotlb/pool.js';
+import type { Part } from './parts.js';
+
+/** A bounce buffer that is alive. */
+export interface Bounce {
+  device: number;
+  /** Line of its map. */
+  line: number;
+  /** First slot and count. */
+  slot: number;
+  nslots: number;
+  /** The data in it. */
+  data: ByteRange;
+}
+
+/** Who has which slots of the pool. */
+export interface Bounces {
+  pool: Pool;
+  /** Per slot. */
+  owners: (Bounce | undefined)[];
+}
+
+/** A pool of which nobody has a slot. */
+export function createBounces({ player }: DmaSession): Bounces {
+  const { pool } = player.system.allocator;
+  return { pool, owners: new Array(pool.nslabs).fill(undefined) };
+}
+
+/** The buffer that holds a part of what a row mapped; the part lies in the pool. */
+export function bounceOf(
+  { player, release }: DmaSession,
+  { pool }: Bounces,
+  { device, line }: DmaRow,
+  { data }: Part,
+): Bounce {
+  const { minAlignMask, table } = player.devices[device];
+  const low = (data.start | 0) & minAlignMask & (IO_TLB_SIZE - 1);
+  const rounded = Math.ceil(data.length / table.granule) * table.granule;
+  const taken = { slot: 0, nslots: 0 };
+  const believed = release.swiotlb.believesUnmapSize ? rounded : undefined;
+  foretellRelease(pool, data.start, low, believed, taken);
+  return { device, line, ...taken, data };
+}
+
+/** Notes that a buffer has its slots, or that nobody has them. */
+export function setOwner({ owners }: Bounces, { slot, nslots }: Bounce, to?: Bounce): void {
+  owners.fill(to, slot, slot + nslots);
+}
+
+/** The bytes of a buffer's slots. */
+export function slotsRange({ pool }: Bounces, { slot, nslots }: Bounce): ByteRange {
+  return { start: slotAddress(pool, slot), length: nslots * IO_TLB_SIZE };
+}
+
+/** The buffers that have slots in a range, in order. */
+export function ownersIn({ pool, owners }: Bounces, { start, length }: ByteRange): Bounce[] {
+  const found: Bounce[] = [];
+  const first = Math.max(0, slotAt(pool, start));
+  const last = Math.min(pool.nslabs - 1, slotAt(pool, start + length - 1));
+  for (let slot = first; slot <= last; slot++) {
+    const owner = owners[slot];
+    if (owner !== undefined && owner !== found.at(-1)) found.push(owner);
+  }
+  return found;
+}

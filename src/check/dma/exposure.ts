@@ -1,0 +1,227 @@
+import { type ByteRange, readOutside } from '../../dma/access.js';
+import { isBounced } from '../../dma/bounce.js';
+import { Origin, type Piece } from '../../dma/memory.js';
+import type { DmaRow } from '../../events/iommu.js';
+import { Right, runAt } from '../../iommu/pageTable.js';
+import type { DmaOutcome } from '../../replay/dmaIommu/session.js';
+import { slotAt } from '../../swiotlb/pool.js';
+import type { Related } from '../finding.js';
+import { rangeWords, sizeWords, slotWords } from '../words.js';
+import { type Bounce, bounceOf, createBounces, ownersIn, setOwner, slotsRange } from './bounces.js';
+import type { DmaCheck } from './checks.js';
+import { type Part, partsMade, UNMAPS } from './parts.js';
+import { leakWords, sourcesOf } from './sources.js';
+import { callWords, countWords, findingAt } from './words.js';
+
+/** What a device reaches around a bounce buffer of its own. */
+interface Exposure {
+  bounce: Bounce;
+  row: DmaRow;
+  part: Part;
+  /** All that the buffer's granules lead to. */
+  reach: ByteRange;
+  /** What of it lies in front of the buffer's slots and behind them. */
+  outside: ByteRange[];
+  isReadable: boolean;
+  /** Said to leak already. */
+  isTold: boolean;
+}
+
+/** What of a range lies in front of another and behind it. */
+function around(range: ByteRange, inner: ByteRange): ByteRange[] {
+  const front = inner.start - range.start;
+  const innerEnd = inner.start + inner.length;
+  const back = range.start + range.length - innerEnd;
+  const outside: ByteRange[] = [];
+  if (front > 0) outside.push({ start: range.start, length: front });
+  if (back > 0) outside.push({ start: innerEnd, length: back });
+  return outside;
+}
+
+/** What two ranges share. */
+function shared(a: ByteRange, b: ByteRange): ByteRange {
+  const start = Math.max(a.start, b.start);
+  const end = Math.min(a.start + a.length, b.start + b.length);
+  return { start, length: Math.max(0, end - start) };
+}
+
+/** Calls that bring data into a bounce buffer that is mapped already. */
+const BRINGS_DATA: ReadonlySet<DmaRow['op']> = new Set([
+  'sync_single_dev',
+  'sync_sg_dev',
+  'dev_write',
+]);
+
+/**
+ * `padding-leak` and `granule-exposure` of untrusted devices: what the granules of a bounce buffer let
+ * them reach besides it. A map's own granules are looked at when it is made; after that the bytes in
+ * the buffer's own slots stay what they are, and what lies outside of them is looked at again when a
+ * buffer of others in those slots gets data.
+ */
+export const createExposureCheck: DmaCheck = (session, tell) => {
+  const { player } = session;
+  const { devices, system } = player;
+  const bounces = createBounces(session);
+  const byId = new Map<number, Exposure[]>();
+  /** Of buffers whose granules go beyond their slots, by the slots outside that they reach. */
+  const exposers = new Map<number, Set<Exposure>>();
+
+  function exposureOf(row: DmaRow, part: Part): Exposure {
+    const { table } = devices[row.device];
+    const bounce = bounceOf(session, bounces, row, part);
+    const run = runAt(table, part.address.pfn);
+    const count = run === undefined ? 0 : run.hi - run.lo + 1;
+    const reach = { start: run?.phys ?? part.data.start, length: count * table.granule };
+    return {
+      bounce,
+      row,
+      part,
+      reach,
+      outside: around(reach, slotsRange(bounces, bounce)),
+      isReadable: ((run?.rights ?? 0) & Right.read) !== 0,
+      isTold: false,
+    };
+  }
+
+  function eachSlot({ outside }: Exposure, visit: (slot: number) => void): void {
+    const { nslabs } = bounces.pool;
+    for (const { start, length } of outside) {
+      const end = Math.min(nslabs, slotAt(bounces.pool, start + length - 1) + 1);
+      for (let slot = Math.max(0, slotAt(bounces.pool, start)); slot < end; slot++) {
+        visit(slot);
+      }
+    }
+  }
+
+  /** Bytes in a range that are not zero and of no live buffer of the device. */
+  function foreignIn(range: ByteRange, device: number): Piece[] {
+    const own = ownersIn(bounces, range).filter((owner) => owner.device === device);
+    const others = readOutside(
+      system,
+      range,
+      own.map(({ data }) => data),
+    );
+    return others.filter(({ origin }) => origin !== Origin.zeroed);
+  }
+
+  function liveIn({ bounce, outside }: Exposure): Bounce[] {
+    const owners = outside.flatMap((range) => ownersIn(bounces, range));
+    return [...new Set(owners)].filter((owner) => owner !== bounce);
+  }
+
+  function ownerWords({ device, slot, nslots, line }: Bounce): Related {
+    const owner = `live buffer of ${devices[device].name}`;
+    return { line, message: `${owner} in ${slotWords(slot, nslots)}` };
+  }
+
+  function tellExposed(row: DmaRow, exposed: readonly Exposure[]): void {
+    const [first] = exposed;
+    const { bounce, outside, part, reach } = first;
+    const { slot, nslots } = bounce;
+    const where = outside.map(
+      ({ start, length }) =>
+        `${sizeWords(length)} ${start < part.data.start ? 'in front of' : 'behind'} it`,
+    );
+    const more =
+      exposed.length === 1 ? '' : `; so do ${countWords(exposed.length - 1, 'more buffer')}`;
+    tell(
+      findingAt(session, row, 'granule-exposure', {
+        address: part.address,
+        message:
+          `${callWords(row)} has ${slotWords(slot, nslots)} of the pool, but its granules lead to` +
+          ` ${rangeWords(reach.start, reach.length)}: ${where.join(' and ')}${more}`,
+        related: liveIn(first).slice(0, 4).map(ownerWords),
+      }),
+    );
+  }
+
+  function checkPadding(row: DmaRow, made: readonly Exposure[]): void {
+    const leaking = made.filter(({ isReadable }) => isReadable);
+    const pieces = leaking.flatMap((one) => {
+      const found = foreignIn(one.reach, row.device);
+      one.isTold = found.length > 0;
+      return found;
+    });
+    if (pieces.length === 0) return;
+    const [{ part }] = leaking.filter(({ isTold }) => isTold);
+    tell(
+      findingAt(session, row, 'padding-leak', {
+        address: part.address,
+        message: `${callWords(row)} lets the device read ${leakWords(pieces)}`,
+        related: sourcesOf(pieces),
+      }),
+    );
+  }
+
+  function checkMap(outcome: DmaOutcome): void {
+    const { row } = outcome;
+    const device = devices[row.device];
+    const parts = partsMade(outcome).filter(({ data }) => isBounced(device, data.start));
+    if (parts.length === 0) return;
+    const made = parts.map((part) => exposureOf(row, part));
+    for (const { bounce } of made) setOwner(bounces, bounce, bounce);
+    const before = byId.get(row.id);
+    if (before === undefined) byId.set(row.id, made);
+    else before.push(...made);
+    const exposed = made.filter(({ outside }) => outside.length > 0);
+    if (exposed.length > 0) tellExposed(row, exposed);
+    checkPadding(row, made);
+    for (const one of exposed) {
+      eachSlot(one, (slot) => {
+        const those = exposers.get(slot) ?? new Set();
+        exposers.set(slot, those.add(one));
+      });
+    }
+    checkNeighbours(row, made);
+  }
+
+  /** After data came into buffers: whether others' devices can read it. */
+  function checkNeighbours(row: DmaRow, filled: readonly Exposure[]): void {
+    if (exposers.size === 0) return;
+    for (const { bounce } of filled) {
+      for (let n = 0; n < bounce.nslots; n++) {
+        for (const one of exposers.get(bounce.slot + n) ?? []) checkNeighbour(row, bounce, one);
+      }
+    }
+  }
+
+  function checkNeighbour(row: DmaRow, filled: Bounce, one: Exposure): void {
+    const { bounce, isReadable, isTold, reach, part } = one;
+    if (!isReadable || isTold || bounce.device === filled.device) return;
+    const pieces = foreignIn(shared(reach, slotsRange(bounces, filled)), bounce.device);
+    if (pieces.length === 0) return;
+    one.isTold = true;
+    const reader = devices[bounce.device].name;
+    tell(
+      findingAt(session, { line: row.line, device: bounce.device }, 'padding-leak', {
+        address: part.address,
+        message: `${row.op} for ${devices[row.device].name} lets ${reader} read ${leakWords(pieces)}`,
+        related: [
+          { line: bounce.line, message: `mapped by ${reader}, with granules beyond its slots` },
+        ],
+      }),
+    );
+  }
+
+  function forget(id: number): void {
+    for (const one of byId.get(id) ?? []) {
+      setOwner(bounces, one.bounce);
+      eachSlot(one, (slot) => {
+        const those = exposers.get(slot);
+        those?.delete(one);
+        if (those?.size === 0) exposers.delete(slot);
+      });
+    }
+    byId.delete(id);
+  }
+
+  return {
+    onRow(outcome) {
+      const { row } = outcome;
+      if (!devices[row.device].untrusted || outcome.mapping === undefined) return;
+      if (UNMAPS.has(row.op)) forget(row.id);
+      else if (BRINGS_DATA.has(row.op)) checkNeighbours(row, byId.get(row.id) ?? []);
+      else checkMap(outcome);
+    },
+  };
+};

@@ -1,0 +1,216 @@
+import type { DeviceAddress } from '../../dma/device.js';
+import type { DmaRow } from '../../events/iommu.js';
+import { hex } from '../../events/numbers.js';
+import {
+  createOrder,
+  floorOf,
+  insert,
+  type Linked,
+  type Order,
+  remove,
+} from '../../iommu/order.js';
+import { type PageTable, runAt } from '../../iommu/pageTable.js';
+import { addressIn, addressWords, type Mapping } from '../../replay/dmaIommu/player.js';
+import type { DmaOutcome } from '../../replay/dmaIommu/session.js';
+import type { Related } from '../finding.js';
+import { rangeWords, sizeWords } from '../words.js';
+import type { DmaCheck } from './checks.js';
+import { hasLinked, madeBy, partsMade, UNMAPS } from './parts.js';
+import { callWords, countWords, findingAt, granuleWords } from './words.js';
+
+/** Granules that a mapping has in the page table, by number. */
+interface Extent {
+  lo: number;
+  hi: number;
+}
+
+/** Granules that an unmap left mapped. */
+interface Stale extends Linked<Stale> {
+  /** Lines of the map and of the unmap. */
+  mappedIn: number;
+  unmappedIn: number;
+}
+
+/** Granules of an extent that are mapped, the highest first. */
+function mappedIn(table: PageTable, { lo, hi }: Extent): (Extent & { phys: number })[] {
+  const found: (Extent & { phys: number })[] = [];
+  for (let run = floorOf(table.runs, hi); run !== undefined && run.hi >= lo; run = run.prev) {
+    const from = Math.max(lo, run.lo);
+    const phys = run.phys + (from - run.lo) * table.granule;
+    found.push({ lo: from, hi: Math.min(hi, run.hi), phys });
+  }
+  return found;
+}
+
+/** Members of an order that overlap an extent. */
+function overlapping(order: Order<Stale>, { lo, hi }: Extent): Stale[] {
+  const found: Stale[] = [];
+  for (let one = floorOf(order, hi); one !== undefined && one.hi >= lo; one = one.prev) {
+    found.push(one);
+  }
+  return found;
+}
+
+function relatedTo({ mappedIn: mapped, unmappedIn }: Stale): Related[] {
+  return [
+    { line: mapped, message: 'mapped here' },
+    { line: unmappedIn, message: 'unmapped here, but not all of it' },
+  ];
+}
+
+/**
+ * `stale-mapping` and `iova-collision`: granules that stay in the page table after their unmap, what
+ * devices reach through them, and maps that meet them. The page table is all that is looked at: a lazy
+ * domain unmaps at once, and what its IOTLB may still hold until the flush is not modelled. A row costs
+ * a few searches in the table, whatever is mapped.
+ */
+export const createStaleMappingCheck: DmaCheck = (session, tell) => {
+  const { player, release } = session;
+  const { devices, system } = player;
+  /** Per device: granules in its page table after its last row, and what is stale. */
+  const counts = devices.map(() => 0);
+  const stale = devices.map((): Order<Stale> => createOrder());
+  const extents = new Map<number, Extent[]>();
+
+  /** What a row mapped, `count` granules in all. */
+  function extentsOf({ device, address, segments }: Mapping, count: number): Extent[] {
+    const { table, untrusted } = devices[device];
+    if (untrusted && release.dma.bounces && address === undefined) {
+      return segments.map(({ address: { pfn } }) => ({
+        lo: pfn,
+        hi: runAt(table, pfn)?.hi ?? pfn,
+      }));
+    }
+    const lo = (address ?? segments[0]?.address)?.pfn;
+    return lo === undefined || count === 0 ? [] : [{ lo, hi: lo + count - 1 }];
+  }
+
+  /** Keeps what a row mapped; where nothing was mapped before, nothing is stale any more. */
+  function keep(row: DmaRow, made: Extent[]): void {
+    const order = stale[row.device];
+    for (const extent of made) for (const one of overlapping(order, extent)) remove(order, one);
+    const kept = extents.get(row.id);
+    if (kept === undefined) extents.set(row.id, made);
+    else kept.push(...made);
+  }
+
+  /** Keeps what is left of extents that are no longer anybody's, and tells of it. */
+  function checkLeft(
+    row: DmaRow,
+    gone: readonly Extent[],
+    line: number,
+    why: (at: DeviceAddress) => string,
+  ): void {
+    const { table } = devices[row.device];
+    const { granule } = table;
+    let total = 0;
+    let count = 0;
+    let first: (Extent & { phys: number }) | undefined;
+    for (const extent of gone) {
+      total += extent.hi - extent.lo + 1;
+      for (const left of mappedIn(table, extent)) {
+        count += left.hi - left.lo + 1;
+        first = left;
+        const { lo, hi } = left;
+        for (const one of overlapping(stale[row.device], left)) remove(stale[row.device], one);
+        const lines = { mappedIn: line, unmappedIn: row.line };
+        insert(stale[row.device], { lo, hi, prev: undefined, next: undefined, ...lines });
+      }
+    }
+    if (first === undefined) return;
+    const { lo, hi, phys } = first;
+    const reached = rangeWords(phys, (hi - lo + 1) * granule);
+    tell(
+      findingAt(session, row, 'stale-mapping', {
+        address: { pfn: lo, offset: 0 },
+        message:
+          `${callWords(row)} leaves ${count} of ${countWords(total, 'granule')} mapped:` +
+          ` ${granuleWords(lo, hi, granule)} still leads to ${reached}${why({ pfn: lo, offset: 0 })}`,
+        related: line === row.line ? [] : [{ line, message: 'mapped here' }],
+      }),
+    );
+  }
+
+  /** Why an unmap left something, where that is known. */
+  function reason({ row, mapping }: DmaOutcome): string {
+    if (mapping === undefined) return '';
+    if (row.size < mapping.size) return `; it was mapped with ${sizeWords(mapping.size)}`;
+    if (!release.dma.mapsRoundedSize || !devices[row.device].untrusted) return '';
+    return `; ${release.name} maps the size rounded up, on top of the offset in the granule`;
+  }
+
+  function checkCollisions(row: DmaRow): void {
+    const { table } = devices[row.device];
+    const { granule } = table;
+    for (const { pfn, count } of system.effects.collisions) {
+      const met = { lo: pfn, hi: pfn + count - 1 };
+      const there = mappedIn(table, met).at(-1);
+      if (there === undefined) continue;
+      const [left] = overlapping(stale[row.device], there);
+      const since =
+        left === undefined
+          ? ''
+          : `, since line ${left.mappedIn}: line ${left.unmappedIn} did not unmap it`;
+      const still = `${granuleWords(there.lo, there.hi, granule)} is still mapped`;
+      tell(
+        findingAt(session, row, 'iova-collision', {
+          address: { pfn: there.lo, offset: 0 },
+          message:
+            `${callWords(row)} fails at ${granuleWords(met.lo, met.hi, granule)}:` +
+            ` ${still}, to ${hex(there.phys)}${since}`,
+          related: left === undefined ? [] : relatedTo(left),
+        }),
+      );
+    }
+  }
+
+  function checkAccess({ row, played }: DmaOutcome): void {
+    const order = stale[row.device];
+    const bytes = Number(played.result);
+    const address = order.size > 0 && bytes > 0 ? addressIn(player, row) : undefined;
+    if (address === undefined) return;
+    const { table } = devices[row.device];
+    const last = address.pfn + Math.floor((address.offset + bytes - 1) / table.granule);
+    const [met] = overlapping(order, { lo: address.pfn, hi: last }).filter(
+      (one) => mappedIn(table, one).length > 0,
+    );
+    if (met === undefined) return;
+    const at = addressWords(address, table.granule);
+    tell(
+      findingAt(session, row, 'stale-mapping', {
+        address,
+        message: `${row.op} at ${at} reaches ${sizeWords(bytes)}, although line ${met.unmappedIn} unmapped what was there`,
+        related: relatedTo(met),
+      }),
+    );
+  }
+
+  return {
+    onRow(outcome) {
+      const { row, mapping } = outcome;
+      const { table } = devices[row.device];
+      const added = table.mapped - counts[row.device];
+      counts[row.device] = table.mapped;
+      const { collisions, undone } = system.effects;
+      if (collisions.length > 0) checkCollisions(row);
+      if (undone.length > 0) {
+        const gone = undone.map(({ pfn, count }) => ({ lo: pfn, hi: pfn + count - 1 }));
+        checkLeft(row, gone, row.line, () => ', after it failed');
+      }
+      const made = madeBy(outcome);
+      if (UNMAPS.has(row.op)) {
+        const gone = extents.get(row.id);
+        if (gone === undefined || mapping === undefined) return;
+        extents.delete(row.id);
+        checkLeft(row, gone, mapping.line, () => reason(outcome));
+      } else if (made !== undefined) {
+        keep(row, extentsOf(made, added));
+      } else if (hasLinked(outcome)) {
+        const from = partsMade(outcome).at(-1)?.address.pfn;
+        if (from !== undefined) keep(row, [{ lo: from, hi: from + added - 1 }]);
+      } else if (row.op === 'dev_read' || row.op === 'dev_write') {
+        checkAccess(outcome);
+      }
+    },
+  };
+};
