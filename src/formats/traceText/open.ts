@@ -10,6 +10,7 @@ import { DMA_EVENTS } from './dma.js';
 import { inferMinAlignMasks } from './dmaMasks.js';
 import { emptyFields, emptyLayout, scanFields } from './fields.js';
 import { createGeometry } from './geometry.js';
+import { createIommuScanner } from './iommu.js';
 import { createLossLog } from './losses.js';
 import { PROBES } from './probes.js';
 import { emptyRecord, scanRecord } from './record.js';
@@ -69,6 +70,7 @@ export function openTraceText(context: ParseContext): LineParser {
   info.mayLackEvents = true;
   let bounces = 0;
   let hasProbes = false;
+  const iommu = context.onIommu && createIommuScanner(info.problems, context.onIommu);
   let iommuRecords = 0;
   let nextPurge = PURGE_EVERY;
 
@@ -120,9 +122,10 @@ export function openTraceText(context: ParseContext): LineParser {
     const event = wordNumber(eventNames, bytes, record.nameFrom, record.nameTo);
     if (event < 0 || isIommu(bytes)) {
       if (event >= 0) iommuRecords++;
-      info.otherLines++;
+      if (!iommu?.read(bytes, record, state.line)) info.otherLines++;
       return;
     }
+    if (iommu !== undefined && iommu.count() > 0) iommu.read(bytes, record, state.line);
     const at = contextOf(contexts, record.pid, record.cpu);
     if (isNmi(record.level)) record.level = 0;
     state.level = levelOf(record.level);
@@ -162,9 +165,13 @@ export function openTraceText(context: ParseContext): LineParser {
   }
 
   function parseOther(bytes: Buffer, from: number, end: number): void {
+    const text = textOf(bytes, from, end);
+    if (iommu?.join(text)) {
+      info.joinedLines++;
+      return;
+    }
     info.otherLines++;
     if (isBlank(bytes, from, end)) return;
-    const text = textOf(bytes, from, end);
     if (!context.boot.readLine(text, state.line)) losses.readLine(text, state.line);
   }
 
@@ -234,6 +241,7 @@ export function openTraceText(context: ParseContext): LineParser {
       loseOld(LAST_LINES);
       leaveOut();
       if (!queue.drain(batch)) return false;
+      iommu?.end();
       losses.end();
       return true;
     },
