@@ -6,6 +6,8 @@ export interface PastMapping {
   mapLine: number;
   unmapLine: number;
   unmapTime: number;
+  /** It is known that the unmap was of this mapping. */
+  isCertain: boolean;
 }
 
 /** The last mappings that were unmapped. */

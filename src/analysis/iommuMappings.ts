@@ -2,14 +2,16 @@ import type { IommuRecord, PageRange } from '../events/iommuRecords.js';
 import { emptyFacts, type IommuFacts, keep } from './iommuFacts.js';
 import { createIommuHistory } from './iommuHistory.js';
 import {
+  covers,
   createOwner,
+  type Made,
   type Mapping,
   type Owner,
   overlapIn,
   overlapsOf,
-  type Place,
   put,
   take,
+  takeFrom,
 } from './iommuOwners.js';
 import { causeOfFault, granuleWith, lengthOf, overlap, PAGE, within } from './iommuPages.js';
 
@@ -54,6 +56,7 @@ export function watchIommu(): IommuWatch {
   const tasks = new Map<number, TaskCalls>();
   const history = createIommuHistory();
   const facts = emptyFacts();
+  /** Counted by what the records say, so that it is right where whose pages they are is not known. */
   let mappedPages = 0;
 
   function ownerOf(device: string): Owner {
@@ -96,12 +99,13 @@ export function watchIommu(): IommuWatch {
 
   function map(record: Of<'map'>, calls: TaskCalls): void {
     facts.maps++;
+    mappedPages += lengthOf(record.pages);
     facts.granule = granuleWith(facts.granule, record);
     const owner = ownerOf(deviceOfMap(calls, record));
     if (owner === unknown) {
       if (calls.unnamed.length >= MAX_UNNAMED) calls.unnamed.shift();
       calls.unnamed.push({ pages: record.pages, line: record.line });
-      if (placesOf(record.pages).length > 0) facts.ambiguous.maps++;
+      if (holdersOf(record.pages).length > 0) facts.ambiguous.maps++;
       unknown.maps++;
       enter(unknown, record.pages, record);
     } else {
@@ -112,32 +116,21 @@ export function watchIommu(): IommuWatch {
     if (now > facts.mapped.peak) Object.assign(facts.mapped, { peak: now, peakLine: record.line });
   }
 
-  function enter(
-    owner: Owner,
-    pages: PageRange,
-    made: Pick<Mapping, 'phys' | 'line' | 'time'>,
-  ): void {
-    if (put(owner, pages, made)) mappedPages += lengthOf(pages);
-    else facts.dropped++;
+  function enter(owner: Owner, pages: PageRange, made: Made): void {
+    if (!put(owner, pages, made)) facts.dropped++;
   }
 
   /** Maps pages in a page table that is known: what is mapped there already collides. */
-  function enterOwned(
-    owner: Owner,
-    pages: PageRange,
-    made: Pick<Mapping, 'phys' | 'line' | 'time'>,
-  ): void {
+  function enterOwned(owner: Owner, pages: PageRange, made: Made): void {
     facts.labelled++;
     owner.maps++;
     const [layer] = owner.layers;
     const there = overlapIn(layer, pages);
     if (there !== undefined) {
       const { line } = made;
-      if (isUndecided(pages)) facts.ambiguous.maps++;
+      if (there.isDoubtful || isUndecided(pages)) facts.ambiguous.maps++;
       else keep(facts.collisions, { line, device: owner.device, pages, mappedLine: there.line });
-      take(owner, layer, pages, (taken) => {
-        mappedPages -= lengthOf(taken);
-      });
+      take(owner, layer, pages, () => {});
     }
     enter(owner, pages, made);
   }
@@ -156,12 +149,11 @@ export function watchIommu(): IommuWatch {
     if (owner === unknown) return;
     calls.unnamed = calls.unnamed.filter((map) => {
       if (!within(map.pages, pages)) return true;
-      for (const { layer, mapping } of overlapsOf(unknown, map.pages)) {
-        if (mapping.line !== map.line) continue;
+      for (const layer of unknown.layers) {
+        const mapping = overlapIn(layer, map.pages);
+        if (mapping?.line !== map.line) continue;
         unknown.maps--;
-        take(unknown, layer, map.pages, (taken) => {
-          mappedPages -= lengthOf(taken);
-        });
+        take(unknown, layer, map.pages, () => {});
         enterOwned(owner, map.pages, mapping);
         break;
       }
@@ -169,9 +161,17 @@ export function watchIommu(): IommuWatch {
     });
   }
 
-  /** All mappings of any of the pages. */
-  function placesOf(pages: PageRange): Place[] {
-    return [...owners.values()].flatMap((owner) => overlapsOf(owner, pages));
+  /** Who has any of the pages mapped. */
+  function holdersOf(pages: PageRange): Owner[] {
+    return [...owners.values()].filter((owner) => overlapsOf(owner, pages).length > 0);
+  }
+
+  /** Who an unmap can be meant by: those that had all of it, if there are any. */
+  function candidatesOf({ pages: { first }, unmapped }: Of<'unmap'>): Owner[] {
+    const pages = { first, last: first + unmapped - 1 };
+    const holders = holdersOf(pages);
+    const whole = holders.filter((owner) => covers(owner, pages));
+    return whole.length > 0 ? whole : holders;
   }
 
   function unmap(record: Of<'unmap'>, calls: TaskCalls): void {
@@ -181,48 +181,57 @@ export function watchIommu(): IommuWatch {
     if (unmapped * PAGE < size) {
       keep(facts.shortUnmaps, { line, pages, size, unmappedSize: unmapped * PAGE });
     }
+    if (unmapped === 0) return;
     const { unmapping } = calls;
     calls.unmapping = undefined;
     if (unmapping !== undefined && overlap(unmapping.pages, pages)) {
-      decide(record, unmapping.device);
-    } else if (placesOf(pages).length > 1) {
+      decide(record, ownerOf(unmapping.device));
+    } else if (candidatesOf(record).length > 1) {
       calls.undecided = record;
     } else {
       decide(record, undefined);
     }
   }
 
-  /** Unmaps, for a device if it is known, or what leads to a bounce buffer. */
-  function decide(record: Of<'unmap'>, device: string | undefined, slot = Number.NaN): void {
-    const all = placesOf(record.pages);
-    const isSlot = ({ mapping }: Place): boolean =>
-      Math.floor(slot / PAGE) * PAGE === mapping.phys && mapping.lo === record.pages.first;
-    const known = all.filter((place) => place.owner.device === device);
-    const unnamed = all.filter((place) => place.owner === unknown && device !== undefined);
-    const bySlot = all.filter(isSlot);
-    const places = [bySlot, known, unnamed].find(({ length }) => length > 0) ?? [];
-    const candidates = device === undefined ? all : places;
+  /** Unmaps for the owner that is named, or else for the one that can be meant. */
+  function decide(record: Of<'unmap'>, named: Owner | undefined): void {
+    const { pages } = record;
+    let candidates = candidatesOf(record);
+    if (named !== undefined) {
+      // What a device has mapped may have been mapped without a word about it.
+      const own = [named, unknown].find((owner) => overlapsOf(owner, pages).length > 0);
+      candidates = own === undefined ? [] : [own];
+    }
     if (candidates.length === 0) {
       facts.unseenUnmaps++;
       return;
     }
-    if (candidates.length > 1) facts.ambiguous.unmaps++;
-    release(newest(candidates), record);
+    const owner = candidates.reduce((a, b) => (newestOf(b, pages) > newestOf(a, pages) ? b : a));
+    const isCertain = candidates.length === 1 && overlapsOf(owner, pages).length === 1;
+    if (!isCertain) facts.ambiguous.unmaps++;
+    for (const other of candidates.filter((each) => each !== owner)) doubt(other, pages);
+    release(owner, record, isCertain);
   }
 
-  function newest(places: Place[]): Place {
-    return places.reduce((a, b) => (b.mapping.line > a.mapping.line ? b : a));
+  function newestOf(owner: Owner, pages: PageRange): number {
+    return Math.max(...overlapsOf(owner, pages).map(({ line }) => line));
   }
 
-  function release({ owner, layer }: Place, { pages, unmapped, line, time }: Of<'unmap'>): void {
+  function doubt(owner: Owner, pages: PageRange): void {
+    for (const mapping of overlapsOf(owner, pages)) mapping.isDoubtful = true;
+  }
+
+  function release(owner: Owner, record: Of<'unmap'>, isCertain: boolean): void {
+    const { pages, unmapped, line, time } = record;
     const { first } = pages;
-    take(owner, layer, { first, last: first + unmapped - 1 }, (taken, mapping) => {
-      mappedPages -= lengthOf(taken);
+    mappedPages = Math.max(0, mappedPages - unmapped);
+    takeFrom(owner, { first, last: first + unmapped - 1 }, (taken, mapping) => {
       history.add(taken, {
         device: owner.device,
         mapLine: mapping.line,
         unmapLine: line,
         unmapTime: time,
+        isCertain,
       });
     });
   }
@@ -232,13 +241,19 @@ export function watchIommu(): IommuWatch {
     const { undecided } = calls;
     if (undecided === undefined) return;
     calls.undecided = undefined;
-    if (record?.kind === 'unmapped' && overlap(record.pages, undecided.pages)) {
-      decide(undecided, record.device);
-    } else if (record?.kind === 'release') {
-      decide(undecided, record.device, record.slot);
-    } else {
-      decide(undecided, undefined);
+    decide(undecided, record && namedBehind(undecided, record));
+  }
+
+  /** The owner that a record behind an unmap names. */
+  function namedBehind({ pages }: Of<'unmap'>, record: IommuRecord): Owner | undefined {
+    if (record.kind === 'unmapped') {
+      return overlap(record.pages, pages) ? ownerOf(record.device) : undefined;
     }
+    if (record.kind !== 'release') return undefined;
+    const owner = ownerOf(record.device);
+    const phys = Math.floor(record.slot / PAGE) * PAGE;
+    const leadsThere = ({ lo, phys: to }: Mapping): boolean => lo === pages.first && to === phys;
+    return overlapsOf(owner, pages).some(leadsThere) ? owner : undefined;
   }
 
   function fault(record: Of<'fault'>): void {
@@ -259,7 +274,6 @@ export function watchIommu(): IommuWatch {
     if (owner === undefined || owner === unknown) return;
     const [layer] = owner.layers;
     for (const { lo, hi, phys, line, time } of layer.blocks.flat()) {
-      mappedPages -= hi - lo + 1;
       enter(unknown, { first: lo, last: hi }, { phys, line, time });
     }
     owners.set(device, { ...createOwner(device), maps: owner.maps });

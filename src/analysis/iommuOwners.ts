@@ -8,6 +8,8 @@ export interface Mapping extends Linked<Mapping> {
   /** Line and time of its iommu:map. */
   line: number;
   time: number;
+  /** It may have been unmapped already, by an iommu:unmap that several domains could be meant by. */
+  isDoubtful: boolean;
 }
 
 /**
@@ -23,12 +25,8 @@ export interface Owner {
   pages: number;
 }
 
-/** A mapping and where it stands. */
-export interface Place {
-  owner: Owner;
-  layer: Order<Mapping>;
-  mapping: Mapping;
-}
+/** What is known of a mapping when it is made. */
+export type Made = Pick<Mapping, 'phys' | 'line' | 'time'>;
 
 /** Equal pages that so many unknown devices have mapped at a time; what is beyond is not kept. */
 const MAX_LAYERS = 64;
@@ -44,25 +42,32 @@ export function overlapIn(layer: Order<Mapping>, { first, last }: PageRange): Ma
   return below !== undefined && below.hi >= first ? below : undefined;
 }
 
-/** Where an owner has one of the pages mapped, layer by layer. */
-export function overlapsOf(owner: Owner, pages: PageRange): Place[] {
-  const places: Place[] = [];
-  for (const layer of owner.layers) {
+/** An owner's mappings of any of the pages, one per layer. */
+export function overlapsOf({ layers }: Owner, pages: PageRange): Mapping[] {
+  const mappings: Mapping[] = [];
+  for (const layer of layers) {
     const mapping = overlapIn(layer, pages);
-    if (mapping !== undefined) places.push({ owner, layer, mapping });
+    if (mapping !== undefined) mappings.push(mapping);
   }
-  return places;
+  return mappings;
+}
+
+/** Whether an owner has all of the pages mapped. */
+export function covers(owner: Owner, { first, last }: PageRange): boolean {
+  let at = first;
+  while (at <= last) {
+    const mappings = overlapsOf(owner, { first: at, last: at });
+    if (mappings.length === 0) return false;
+    at = Math.max(...mappings.map(({ hi }) => hi)) + 1;
+  }
+  return true;
 }
 
 /**
  * Maps pages, none of which the layer may have mapped.
  * @returns false where an unknown owner's layers are used up
  */
-export function put(
-  owner: Owner,
-  { first, last }: PageRange,
-  made: Pick<Mapping, 'phys' | 'line' | 'time'>,
-): boolean {
+export function put(owner: Owner, { first, last }: PageRange, made: Made): boolean {
   let layer = owner.layers.find((each) => overlapIn(each, { first, last }) === undefined);
   if (layer === undefined) {
     if (owner.layers.length >= MAX_LAYERS) return false;
@@ -70,7 +75,8 @@ export function put(
     owner.layers.push(layer);
   }
   const { phys, line, time } = made;
-  insert(layer, { lo: first, hi: last, prev: undefined, next: undefined, phys, line, time });
+  const rest = { prev: undefined, next: undefined, isDoubtful: false };
+  insert(layer, { lo: first, hi: last, phys, line, time, ...rest });
   owner.pages += last - first + 1;
   return true;
 }
@@ -88,14 +94,50 @@ export function take(
   for (;;) {
     const mapping = overlapIn(layer, { first, last });
     if (mapping === undefined) return;
-    const { lo, hi, phys, line, time } = mapping;
+    const { lo, hi, phys, line, time, isDoubtful } = mapping;
     remove(layer, mapping);
-    const rest = { prev: undefined, next: undefined, line, time };
+    const rest = { prev: undefined, next: undefined, line, time, isDoubtful };
     if (lo < first) insert(layer, { ...rest, lo, hi: first - 1, phys });
     const behind = phys + (last + 1 - lo) * 4096;
     if (hi > last) insert(layer, { ...rest, lo: last + 1, hi, phys: behind });
     const taken = { first: Math.max(lo, first), last: Math.min(hi, last) };
     owner.pages -= taken.last - taken.first + 1;
     onTaken(taken, mapping);
+  }
+}
+
+/** How well a mapping fits what was unmapped: whole, from its start, or in some part. */
+function fitOf(mapping: Mapping | undefined, { first, last }: PageRange): number {
+  if (mapping === undefined || mapping.lo !== first) return 0;
+  return mapping.hi === last ? 2 : 1;
+}
+
+/** Takes pages from an owner once: what one layer does not hold may stand in the next. */
+export function takeFrom(
+  owner: Owner,
+  pages: PageRange,
+  onTaken: (pages: PageRange, mapping: Mapping) => void,
+): void {
+  const layers = [...owner.layers];
+  if (layers.length > 1) {
+    const fits = new Map(
+      layers.map((layer) => [layer, fitOf(floorOf(layer, pages.first), pages)] as const),
+    );
+    layers.sort((a, b) => (fits.get(b) ?? 0) - (fits.get(a) ?? 0));
+  }
+  let wanted = [pages];
+  for (const layer of layers) {
+    const missing: PageRange[] = [];
+    for (const range of wanted) {
+      // From the highest page down.
+      let end = range.last;
+      take(owner, layer, range, (taken, mapping) => {
+        if (taken.last < end) missing.push({ first: taken.last + 1, last: end });
+        end = taken.first - 1;
+        onTaken(taken, mapping);
+      });
+      if (end >= range.first) missing.push({ first: range.first, last: end });
+    }
+    wanted = missing;
   }
 }

@@ -49,14 +49,15 @@ export function causeOfFault(
     const isOwn = owner !== unknown;
     const [live] = overlapsOf(owner, pages);
     if (live !== undefined) {
-      return { cause: { was: 'mapped', mapLine: live.mapping.line }, isCertain: isOwn };
+      const isCertain = isOwn && !live.isDoubtful;
+      return { cause: { was: 'mapped', mapLine: live.line }, isCertain };
     }
     const past = history.lastOf(address.page, ({ device }) => device === owner.device);
     if (past !== undefined) {
       const { mapLine, unmapLine, unmapTime } = past;
       const seconds = time - unmapTime;
       // A map of an unknown device may have been this one's.
-      const isCertain = isOwn && elsewhere === undefined;
+      const isCertain = isOwn && past.isCertain && elsewhere === undefined;
       return { cause: { was: 'unmapped', mapLine, unmapLine, seconds }, isCertain };
     }
   }

@@ -3,6 +3,7 @@ import { ADDRESS_LIMIT } from '../../events/numbers.js';
 import { contextKey } from './contexts.js';
 import { emptyFields, emptyLayout, Field, scanFields } from './fields.js';
 import { lowOf, pageOf, pagesOf } from './iommuPages.js';
+import { iovaDomainOf } from './iovaDomains.js';
 import { listOf } from './lists.js';
 import type { TraceRecord } from './record.js';
 import { createWordTable, wordNumber } from './words.js';
@@ -66,12 +67,15 @@ const QUOTE = Buffer.from('dev="');
 /** Calls of one task, and of interrupts on top of it, that can be in flight. */
 const MAX_DEPTH = 16;
 
+/** IOVA domains that are told apart; a machine has hundreds. */
+const MAX_DOMAINS = 1024;
+
 /** What is known of the calls of a task. */
 interface Calls {
   /** The device of a mapping call that has begun. */
   device: string;
   /** Pages that calls in flight ask the IOVA allocator for. */
-  asked: { pages: number; granulePages: number }[];
+  asked: { device: string; pages: number; granulePages: number }[];
   /** Bounce buffers that calls in flight ask for. */
   bounces: { device: string; size: number }[];
 }
@@ -86,6 +90,7 @@ export interface IommuLabels {
 /** Tells `onRecord` which device's call maps, has mapped or unmaps what. */
 export function createIommuLabels(onRecord: (record: IommuRecord) => void): IommuLabels {
   const callsOf = new Map<number, Calls>();
+  const deviceOf = new Map<string, string>();
   const layouts = PROBES.map(emptyLayout);
   const fields = emptyFields();
   let made = { line: 0, time: 0, task: 0 };
@@ -101,28 +106,42 @@ export function createIommuLabels(onRecord: (record: IommuRecord) => void): Iomm
     return calls;
   }
 
-  function readProbe(probe: Probe, bytes: Buffer): void {
+  /**
+   * The device that allocates in an IOVA domain; '' where the domain is another's: an interrupt's calls
+   * stand between those of what it interrupted.
+   */
+  function deviceOfDomain(pointer: string, device: string): string {
+    const known = deviceOf.get(pointer);
+    if (known !== undefined) return known === device ? device : '';
+    if (device !== '' && pointer !== '' && deviceOf.size < MAX_DOMAINS) {
+      deviceOf.set(pointer, device);
+    }
+    return device;
+  }
+
+  function readProbe(probe: Probe, bytes: Buffer, record: TraceRecord): void {
     const { values, devFrom, devTo } = fields;
     const device = devTo > devFrom ? bytes.toString('utf8', devFrom, devTo) : '';
     const calls = callsHere();
     switch (probe) {
       case 'iova_alloc': {
+        const pointer = iovaDomainOf(bytes, record);
         const granulePages = (values[Field.granule] || 4096) / 4096;
-        push(calls.asked, { pages: values[Field.size] * granulePages, granulePages });
+        const pages = values[Field.size] * granulePages;
+        push(calls.asked, { device: deviceOfDomain(pointer, calls.device), pages, granulePages });
         return;
       }
       case 'iova_alloc_ret': {
         const asked = calls.asked.pop();
         const first = values[Field.pfn] * (asked?.granulePages ?? Number.NaN);
         const last = first + (asked?.pages ?? Number.NaN) - 1;
-        if (calls.device === '' || !(first > 0) || !(last >= first)) return;
-        onRecord({ kind: 'mapping', device: calls.device, pages: { first, last }, ...made });
+        if (asked === undefined || asked.device === '' || !(first > 0 && last >= first)) return;
+        onRecord({ kind: 'mapping', device: asked.device, pages: { first, last }, ...made });
         return;
       }
       case 'dma_unmap':
       case 'dma_unmap_sg':
       case 'dma_free':
-        calls.device = '';
         if (device !== '') release(device, values[Field.dma_addr]);
         return;
       case 'map':
@@ -187,7 +206,7 @@ export function createIommuLabels(onRecord: (record: IommuRecord) => void): Iomm
       made = { line, time: record.time, task: contextKey(record.pid, record.cpu) };
       if (isProbe) {
         scanFields(bytes, bodyFrom, bodyTo, layouts[event], -1, fields);
-        readProbe(PROBES[event], bytes);
+        readProbe(PROBES[event], bytes, record);
       } else {
         const to = Math.min(bodyTo, bodyFrom + MAX_TEXT);
         readStock(STOCK_NAMES[event], bytes.toString('utf8', bodyFrom, to));

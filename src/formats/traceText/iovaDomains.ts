@@ -34,10 +34,11 @@ const MIN_GRANULE = 4096;
 const MAX_GRANULE = 65_536;
 
 /**
- * The pointer as it stands there: it has 64 bits, and only its identity counts. Found by its name,
- * since a number cannot keep it.
+ * The IOVA domain that a record names, by the pointer as it stands there: it has 64 bits, which no
+ * number keeps, and only its identity counts.
+ * @returns '' for none
  */
-function pointerOf(bytes: Buffer, { bodyFrom, bodyTo }: TraceRecord): string {
+export function iovaDomainOf(bytes: Buffer, { bodyFrom, bodyTo }: TraceRecord): string {
   const hit = bytes.indexOf(POINTER, bodyFrom);
   if (hit < 0 || hit >= bodyTo) return '';
   const from = hit + POINTER.length;
@@ -53,7 +54,7 @@ export function createIovaDomains(trace: IovaTrace): IovaDomains {
   let last: SeenDomain | undefined;
 
   function known(bytes: Buffer, record: TraceRecord): SeenDomain | undefined {
-    const text = pointerOf(bytes, record);
+    const text = iovaDomainOf(bytes, record);
     if (text !== pointer || last === undefined) {
       pointer = text;
       last = byPointer.get(text);

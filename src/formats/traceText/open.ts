@@ -54,6 +54,9 @@ const isInsideRelease = PROBE_NAMES.map((name) => INSIDE_RELEASE.has(name));
 /** `map` and `unmap` of the iommu's own events, which our probes' names hide. */
 const IOMMU = Buffer.from('IOMMU: ');
 
+/** Behind a probe's name stands the place where it was hit, in round brackets. */
+const OPEN_ROUND = 0x28;
+
 const UNREADABLE_DEVICE = Buffer.from('(unreadable)');
 
 /** A parser of ftrace, trace-cmd and perf text: they differ only in what stands before the fields. */
@@ -120,8 +123,8 @@ export function openTraceText(context: ParseContext): LineParser {
 
   function parseRecord(bytes: Buffer): void {
     const event = wordNumber(eventNames, bytes, record.nameFrom, record.nameTo);
-    if (event < 0 || isIommu(bytes)) {
-      if (event >= 0) iommuRecords++;
+    if (event < 0 || isAnother(bytes, event)) {
+      if (event >= 0 && isIommu(bytes)) iommuRecords++;
       if (!iommu?.read(bytes, record, state.line)) info.otherLines++;
       return;
     }
@@ -157,6 +160,12 @@ export function openTraceText(context: ParseContext): LineParser {
     const last = readsAll ? -1 : lastFields[event];
     if (last === -2) return;
     scanFields(bytes, record.bodyFrom, record.bodyTo, layout, last, fields);
+  }
+
+  /** Whether it is another event of the same name: iommu:*, or a probe that is named as a stock event. */
+  function isAnother(bytes: Buffer, event: number): boolean {
+    const isStock = event >= FIRST_DMA && event < BOUNCED;
+    return isStock ? bytes[record.bodyFrom] === OPEN_ROUND : isIommu(bytes);
   }
 
   function isIommu(bytes: Buffer): boolean {
