@@ -1,4 +1,6 @@
 import { Command, Option } from 'commander';
+import { findsFault } from '../analysis/iommuFacts.js';
+import { watchIommu } from '../analysis/iommuMappings.js';
 import { countLevel } from '../check/finding.js';
 import { RENDERERS } from '../render/table.js';
 import type { Report } from '../report/report.js';
@@ -48,15 +50,31 @@ export function replayCommand(): Command {
         const name = options.json ? 'json' : options.output;
         const renderer = RENDERERS.find((candidate) => candidate.name === name) ?? RENDERERS[0];
         const keepRows = options.allocations ? renderer.keepRows : { first: 0, last: 0 };
+        const pageTables = watchIommu();
         const { runs, info, trace, kernelReason } = await replayTrace(
           path,
           options,
           (known) => chooseReleases(options.kernel, known),
           (session) => watchForReport(session, keepRows),
+          pageTables.see,
         );
-        const report = runs[0].watch.report(trace, info, kernelReason);
+        const iommu = pageTables.facts();
         const rendering = { ...renderOptions(options.file), allocations: options.allocations };
         if (paths.indexOf(path) > 0 && name === 'text') await output.write('\n');
+        const { assumptions, losses } = info;
+        if (runs.length === 0 && iommu !== undefined) {
+          const problems = info.problems.first;
+          const report = { trace, iommu, assumptions, losses, problems };
+          for (const piece of renderer.renderIommu(report, rendering)) await output.write(piece);
+          const counts = new Map();
+          return (
+            strictProblem(options, path, info) ?? verdict({ ...report, counts }, options.failOn)
+          );
+        }
+        const report = {
+          ...runs[0].watch.report(trace, info, kernelReason),
+          ...(iommu && { iommu }),
+        };
         for (const piece of renderer.render(report, rendering)) await output.write(piece);
         return strictProblem(options, path, info) ?? verdict(report, options.failOn);
       }),
@@ -64,8 +82,12 @@ export function replayCommand(): Command {
   return command;
 }
 
-function verdict({ counts, losses }: Report, failOn: FailOn): number {
-  const errors = failOn === 'never' ? 0 : countLevel(counts, 'error');
+function verdict(
+  { counts, losses, iommu }: Pick<Report, 'counts' | 'losses' | 'iommu'>,
+  failOn: FailOn,
+): number {
+  const wrong = countLevel(counts, 'error') + (iommu && findsFault(iommu) ? 1 : 0);
+  const errors = failOn === 'never' ? 0 : wrong;
   const warnings = failOn === 'warning' ? countLevel(counts, 'warning') : 0;
   if (errors + warnings > 0) return Exit.found;
   return losses.length > 0 ? Exit.unproved : Exit.ok;

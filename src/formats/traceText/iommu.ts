@@ -1,5 +1,6 @@
 import type { IommuRecord } from '../../events/iommuRecords.js';
 import { logProblem, type ProblemLog } from '../../events/trace.js';
+import { startsWithAt } from '../lines.js';
 import { contextKey } from './contexts.js';
 import { createIommuLabels } from './iommuLabels.js';
 import { lowOf, pageOf, pagesOf } from './iommuPages.js';
@@ -40,10 +41,10 @@ const MAX_TEXT = 512;
 export interface IommuScanner {
   /** Takes a record. @returns whether it is an iommu:* event that was read or may go on in the next line */
   read(bytes: Buffer, record: TraceRecord, line: number): boolean;
-  /** Takes a line that is no record. @returns whether it is the rest of the last record */
+  /** Whether a line that is no record may be the rest of the last one. */
+  awaitsRest(): boolean;
+  /** Takes such a line. @returns whether it is the rest of the last record */
   join(text: string): boolean;
-  /** iommu:* records that were read. */
-  count(): number;
   /** Nothing follows. */
   end(): void;
 }
@@ -57,16 +58,12 @@ interface Cut {
   task: number;
 }
 
-/**
- * A reader of iommu:* records and of those that name the devices whose calls they belong to. Until
- * the first of them it looks at no others.
- */
+/** A reader of iommu:* records and of those that name the devices whose calls they belong to. */
 export function createIommuScanner(
   problems: ProblemLog,
   onRecord: (record: IommuRecord) => void,
 ): IommuScanner {
   const labels = createIommuLabels(onRecord);
-  let count = 0;
   let cut: Cut | undefined;
 
   function giveUp(): void {
@@ -79,20 +76,18 @@ export function createIommuScanner(
     const { event, text, line, time, task } = made;
     const read = READ[event](text);
     if (read === undefined) return false;
-    count++;
     onRecord({ ...read, line, time, task });
     return true;
   }
 
   return {
-    count: () => count,
     read(bytes, record, line) {
       giveUp();
-      const isOurs = MARK.every((byte, i) => bytes[record.bodyFrom + i] === byte);
-      if (!isOurs) {
+      if (!startsWithAt(bytes, record.bodyFrom, MARK)) {
         labels.read(bytes, record, line);
         return false;
       }
+      labels.giveUp();
       const event = wordNumber(eventNames, bytes, record.nameFrom, record.nameTo);
       if (event < 0) return false;
       const to = Math.min(record.bodyTo, record.bodyFrom + MAX_TEXT);
@@ -106,6 +101,7 @@ export function createIommuScanner(
       if (!take(made)) cut = made;
       return true;
     },
+    awaitsRest: () => cut !== undefined || labels.awaitsRest(),
     join(text) {
       if (labels.join(text)) return true;
       if (cut === undefined) return false;

@@ -1,5 +1,6 @@
 import type { IommuRecord } from '../../events/iommuRecords.js';
 import { ADDRESS_LIMIT } from '../../events/numbers.js';
+import { startsWithAt } from '../lines.js';
 import { contextKey } from './contexts.js';
 import { emptyFields, emptyLayout, Field, scanFields } from './fields.js';
 import { lowOf, pageOf, pagesOf } from './iommuPages.js';
@@ -83,6 +84,10 @@ interface Calls {
 /** Reads records that name devices. */
 export interface IommuLabels {
   read(bytes: Buffer, record: TraceRecord, line: number): void;
+  /** Whether the last record was cut behind the device's name. */
+  awaitsRest(): boolean;
+  /** The rest of the last record does not come. */
+  giveUp(): void;
   /** The rest of the last record, where it was cut behind the device's name. */
   join(text: string): boolean;
 }
@@ -199,7 +204,7 @@ export function createIommuLabels(onRecord: (record: IommuRecord) => void): Iomm
     read(bytes, record, line) {
       cut = undefined;
       const { nameFrom, nameTo, bodyFrom, bodyTo } = record;
-      const isProbe = bytes[bodyFrom] === OPEN_ROUND || startsWithDevice(bytes, bodyFrom);
+      const isProbe = bytes[bodyFrom] === OPEN_ROUND || startsWithAt(bytes, bodyFrom, QUOTE);
       const table = isProbe ? probeNames : stockNames;
       const event = wordNumber(table, bytes, nameFrom, nameTo);
       if (event < 0) return;
@@ -212,6 +217,10 @@ export function createIommuLabels(onRecord: (record: IommuRecord) => void): Iomm
         readStock(STOCK_NAMES[event], bytes.toString('utf8', bodyFrom, to));
       }
     },
+    awaitsRest: () => cut !== undefined,
+    giveUp() {
+      cut = undefined;
+    },
     join(text) {
       if (cut === undefined) return false;
       const { event, text: first } = cut;
@@ -222,10 +231,6 @@ export function createIommuLabels(onRecord: (record: IommuRecord) => void): Iomm
       return true;
     },
   };
-}
-
-function startsWithDevice(bytes: Buffer, from: number): boolean {
-  return QUOTE.every((byte, i) => bytes[from + i] === byte);
 }
 
 function push<T>(calls: T[], call: T): void {

@@ -74,6 +74,7 @@ export function openTraceText(context: ParseContext): LineParser {
   let bounces = 0;
   let hasProbes = false;
   const iommu = context.onIommu && createIommuScanner(info.problems, context.onIommu);
+  let followsIommu = false;
   let iommuRecords = 0;
   let nextPurge = PURGE_EVERY;
 
@@ -126,9 +127,10 @@ export function openTraceText(context: ParseContext): LineParser {
     if (event < 0 || isAnother(bytes, event)) {
       if (event >= 0 && isIommu(bytes)) iommuRecords++;
       if (!iommu?.read(bytes, record, state.line)) info.otherLines++;
+      else followsIommu = true;
       return;
     }
-    if (iommu !== undefined && iommu.count() > 0) iommu.read(bytes, record, state.line);
+    if (followsIommu) iommu?.read(bytes, record, state.line);
     const at = contextOf(contexts, record.pid, record.cpu);
     if (isNmi(record.level)) record.level = 0;
     state.level = levelOf(record.level);
@@ -174,13 +176,13 @@ export function openTraceText(context: ParseContext): LineParser {
   }
 
   function parseOther(bytes: Buffer, from: number, end: number): void {
-    const text = textOf(bytes, from, end);
-    if (iommu?.join(text)) {
+    if (iommu?.awaitsRest() && iommu.join(textOf(bytes, from, end))) {
       info.joinedLines++;
       return;
     }
     info.otherLines++;
     if (isBlank(bytes, from, end)) return;
+    const text = textOf(bytes, from, end);
     if (!context.boot.readLine(text, state.line)) losses.readLine(text, state.line);
   }
 
