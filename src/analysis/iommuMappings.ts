@@ -94,7 +94,10 @@ export function watchIommu(): IommuWatch {
       calls.bounce = undefined;
       return bounce.device;
     }
-    return mapping !== undefined && within(pages, mapping.pages) ? mapping.device : '';
+    if (mapping === undefined || !within(pages, mapping.pages)) return '';
+    // A call maps its pages from the first to the last.
+    if (pages.last === mapping.pages.last) calls.mapping = undefined;
+    return mapping.device;
   }
 
   function map(record: Of<'map'>, calls: TaskCalls): void {

@@ -6,7 +6,7 @@ import { emptyFields, emptyLayout, Field, scanFields } from './fields.js';
 import { lowOf, pageOf, pagesOf } from './iommuPages.js';
 import { iovaDomainOf } from './iovaDomains.js';
 import { listOf } from './lists.js';
-import type { TraceRecord } from './record.js';
+import { isProbeBody, type TraceRecord } from './record.js';
 import { createWordTable, wordNumber } from './words.js';
 
 /*
@@ -62,7 +62,6 @@ const DEVICE_ALONE = /^\S{1,128}$/;
 /** A list of 128 segments takes about 10 KiB. */
 const MAX_TEXT = 1 << 16;
 
-const OPEN_ROUND = 0x28;
 const QUOTE = Buffer.from('dev="');
 
 /** Calls of one task, and of interrupts on top of it, that can be in flight. */
@@ -204,7 +203,7 @@ export function createIommuLabels(onRecord: (record: IommuRecord) => void): Iomm
     read(bytes, record, line) {
       cut = undefined;
       const { nameFrom, nameTo, bodyFrom, bodyTo } = record;
-      const isProbe = bytes[bodyFrom] === OPEN_ROUND || startsWithAt(bytes, bodyFrom, QUOTE);
+      const isProbe = isProbeBody(bytes, bodyFrom) || startsWithAt(bytes, bodyFrom, QUOTE);
       const table = isProbe ? probeNames : stockNames;
       const event = wordNumber(table, bytes, nameFrom, nameTo);
       if (event < 0) return;

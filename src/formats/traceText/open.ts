@@ -13,7 +13,7 @@ import { createGeometry } from './geometry.js';
 import { createIommuScanner } from './iommu.js';
 import { createLossLog } from './losses.js';
 import { PROBES } from './probes.js';
-import { emptyRecord, scanRecord } from './record.js';
+import { emptyRecord, isProbeBody, scanRecord } from './record.js';
 import { endRelease, UNKNOWN_REACH } from './releases.js';
 import type { TraceState } from './state.js';
 import { whyUnusable } from './usable.js';
@@ -53,9 +53,6 @@ const isInsideRelease = PROBE_NAMES.map((name) => INSIDE_RELEASE.has(name));
 
 /** `map` and `unmap` of the iommu's own events, which our probes' names hide. */
 const IOMMU = Buffer.from('IOMMU: ');
-
-/** Behind a probe's name stands the place where it was hit, in round brackets. */
-const OPEN_ROUND = 0x28;
 
 const UNREADABLE_DEVICE = Buffer.from('(unreadable)');
 
@@ -167,7 +164,7 @@ export function openTraceText(context: ParseContext): LineParser {
   /** Whether it is another event of the same name: iommu:*, or a probe that is named as a stock event. */
   function isAnother(bytes: Buffer, event: number): boolean {
     const isStock = event >= FIRST_DMA && event < BOUNCED;
-    return isStock ? bytes[record.bodyFrom] === OPEN_ROUND : isIommu(bytes);
+    return isStock ? isProbeBody(bytes, record.bodyFrom) : isIommu(bytes);
   }
 
   function isIommu(bytes: Buffer): boolean {
