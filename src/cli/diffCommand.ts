@@ -55,7 +55,7 @@ export function diffCommand(): Command {
               session.observers.push(...sides.splice(0, 1));
               return watchForReport(session, { first: 0, last: 0 });
             },
-            source,
+            { opened: source },
           );
           const [old, fresh] = runs.map(({ watch }) => watch.report(trace, info, undefined));
           const diff = diffReports(old, fresh, comparison);

@@ -55,7 +55,7 @@ export function identifyCommand(): Command {
               session.observers.push(watch);
               return watch;
             },
-            source,
+            { opened: source },
           );
           const result = identify(path, replayed);
           await output.write(options.json ? `${harmlessJson(result)}\n` : identifyText(result));

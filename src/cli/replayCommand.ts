@@ -1,14 +1,17 @@
 import { Command, Option } from 'commander';
+import { findsFault } from '../analysis/iommuFacts.js';
+import { watchIommu } from '../analysis/iommuMappings.js';
 import { countLevel } from '../check/finding.js';
 import { RENDERERS } from '../render/table.js';
 import type { Report } from '../report/report.js';
 import { watchForReport } from '../report/watch.js';
+import type { Source } from '../source/open.js';
 import { eachTrace } from './eachTrace.js';
 import { Exit } from './exit.js';
 import { byKind } from './iommu/byKind.js';
 import { replayIommuReport } from './iommu/replay.js';
 import { addReplayOptions, type ReplayOptions } from './options.js';
-import { renderOptions } from './output.js';
+import { type Output, renderOptions } from './output.js';
 import { chooseReleases, replayTrace, strictProblem } from './run.js';
 
 /** From which level on findings make the exit status 1. */
@@ -53,31 +56,54 @@ export function replayCommand(): Command {
           options,
           (input, output) =>
             replayIommuReport(input, output, options, paths.indexOf(input.path) > 0),
-          async (path, output, source) => {
-            const name = options.json ? 'json' : options.output;
-            const renderer = RENDERERS.find((candidate) => candidate.name === name) ?? RENDERERS[0];
-            const keepRows = options.allocations ? renderer.keepRows : { first: 0, last: 0 };
-            const { runs, info, trace, kernelReason } = await replayTrace(
-              path,
-              options,
-              (known) => chooseReleases(options.kernel, known),
-              (session) => watchForReport(session, keepRows),
-              source,
-            );
-            const report = runs[0].watch.report(trace, info, kernelReason);
-            const rendering = { ...renderOptions(options.file), allocations: options.allocations };
-            if (paths.indexOf(path) > 0 && name === 'text') await output.write('\n');
-            for (const piece of renderer.render(report, rendering)) await output.write(piece);
-            return strictProblem(options, path, info) ?? verdict(report, options.failOn);
-          },
+          (path, output, source) =>
+            replayReport(path, output, source, options, paths.indexOf(path) > 0),
         ),
       ),
     );
   return command;
 }
 
-function verdict({ counts, losses }: Report, failOn: FailOn): number {
-  const errors = failOn === 'never' ? 0 : countLevel(counts, 'error');
+/** Replays one trace of the slot allocator, and reports. */
+async function replayReport(
+  path: string,
+  output: Output,
+  opened: Source | undefined,
+  options: Options,
+  isLater: boolean,
+): Promise<number> {
+  const name = options.json ? 'json' : options.output;
+  const renderer = RENDERERS.find((candidate) => candidate.name === name) ?? RENDERERS[0];
+  const keepRows = options.allocations ? renderer.keepRows : { first: 0, last: 0 };
+  const pageTables = watchIommu();
+  const { runs, info, trace, kernelReason } = await replayTrace(
+    path,
+    options,
+    (known) => chooseReleases(options.kernel, known),
+    (session) => watchForReport(session, keepRows),
+    { opened, onIommu: pageTables.see },
+  );
+  const iommu = pageTables.facts();
+  const rendering = { ...renderOptions(options.file), allocations: options.allocations };
+  if (isLater && name === 'text') await output.write('\n');
+  if (runs.length === 0 && iommu !== undefined) {
+    const { assumptions, losses, problems } = info;
+    const report = { trace, iommu, assumptions, losses, problems: problems.first };
+    for (const piece of renderer.renderIommu(report, rendering)) await output.write(piece);
+    const counts = new Map();
+    return strictProblem(options, path, info) ?? verdict({ ...report, counts }, options.failOn);
+  }
+  const report = { ...runs[0].watch.report(trace, info, kernelReason), ...(iommu && { iommu }) };
+  for (const piece of renderer.render(report, rendering)) await output.write(piece);
+  return strictProblem(options, path, info) ?? verdict(report, options.failOn);
+}
+
+function verdict(
+  { counts, losses, iommu }: Pick<Report, 'counts' | 'losses' | 'iommu'>,
+  failOn: FailOn,
+): number {
+  const wrong = countLevel(counts, 'error') + (iommu && findsFault(iommu) ? 1 : 0);
+  const errors = failOn === 'never' ? 0 : wrong;
   const warnings = failOn === 'warning' ? countLevel(counts, 'warning') : 0;
   if (errors + warnings > 0) return Exit.found;
   return losses.length > 0 ? Exit.unproved : Exit.ok;

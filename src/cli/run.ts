@@ -1,5 +1,6 @@
 import type { EventBatch } from '../events/batch.js';
 import { UserError } from '../events/errors.js';
+import type { IommuRecord } from '../events/iommuRecords.js';
 import { type Assumption, emptyTraceInfo, type TraceInfo } from '../events/trace.js';
 import { readBootLog, readTrace } from '../formats/read.js';
 import type { Release } from '../kernel/release.js';
@@ -42,7 +43,7 @@ export interface Watched<W> {
 export interface Replayed<W> {
   info: TraceInfo;
   trace: TraceSummary;
-  /** One per release of the choice; one alone after an election. */
+  /** One per release of the choice; one alone after an election; none for a trace of page tables alone. */
   runs: Watched<W>[];
   kernelReason: string | undefined;
 }
@@ -107,10 +108,17 @@ function recordedRelease(info: TraceInfo, { releases, elect }: ReleaseChoice): R
   return named ?? (releases.length === 1 && !elect ? releases[0] : undefined);
 }
 
+/** What a command knows of a trace, or wants besides its events. */
+export interface ReadHints {
+  /** The trace, where it has been opened to see what it is. */
+  opened?: Source | undefined;
+  /** Takes records of an IOMMU's page tables; a trace of nothing else is then replayed in no release. */
+  onIommu?: (record: IommuRecord) => void;
+}
+
 /**
  * Reads a trace once and replays it in every release of `choose`.
  * @param attach sets up what watches a session
- * @param opened the trace, where it has been opened to see what it is
  * @throws UserError for what the user can mend
  */
 export async function replayTrace<W>(
@@ -118,7 +126,7 @@ export async function replayTrace<W>(
   options: ReplayOptions,
   choose: (info: TraceInfo) => ReleaseChoice,
   attach: (session: Session) => W,
-  opened?: Source,
+  { opened, onIommu }: ReadHints = {},
 ): Promise<Replayed<W>> {
   const info = emptyTraceInfo();
   if (options.dmesg !== undefined) await readBeside(options.dmesg, info);
@@ -193,6 +201,7 @@ export async function replayTrace<W>(
     const readOptions = {
       format: typeof options.inputFormat === 'string' ? undefined : options.inputFormat,
       pageSize: options.pageSize ?? DEFAULT_PAGE_SIZE,
+      ...(onIommu && { onIommu }),
       pools: options.pool.flatMap(({ name = 'default', base, nslabs, restricted = false }) =>
         base === undefined || nslabs === undefined ? [] : [{ name, base, nslabs, restricted }],
       ),

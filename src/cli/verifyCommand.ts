@@ -2,8 +2,7 @@ import { Command } from 'commander';
 import { unmetExpectations } from '../analysis/expectations.js';
 import { type MismatchWatch, watchMismatches } from '../analysis/mismatches.js';
 import { harmless, harmlessJson } from '../render/harmless.js';
-import { lossesJson } from '../render/json.js';
-import { lossLines } from '../render/losses.js';
+import { lossesJson, lossLines } from '../render/losses.js';
 import { eachTrace } from './eachTrace.js';
 import { Exit } from './exit.js';
 import { byKind } from './iommu/byKind.js';
@@ -52,7 +51,7 @@ export function verifyCommand(): Command {
               session.observers.push(watch);
               return watch;
             },
-            source,
+            { opened: source },
           );
           const result = verifyResult(path, replayed);
           await output.write(

@@ -1,4 +1,5 @@
 import type { EventBatch } from '../events/batch.js';
+import type { IommuRecord } from '../events/iommuRecords.js';
 import type { PoolPlace, TraceInfo } from '../events/trace.js';
 import type { BootReader } from './bootLines.js';
 
@@ -28,6 +29,8 @@ export interface ParseContext {
   linesBefore: number;
   /** For lines that are no events: what a kernel said while it booted may stand in the same file. */
   boot: BootReader;
+  /** Wants what the trace says about an IOMMU's page tables. */
+  onIommu?: (record: IommuRecord) => void;
 }
 
 /** Parses whole lines into events; keeps its own line count. */

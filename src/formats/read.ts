@@ -1,5 +1,6 @@
 import { createBatch, type EventBatch, isFull } from '../events/batch.js';
 import { UserError } from '../events/errors.js';
+import type { IommuRecord } from '../events/iommuRecords.js';
 import { type PoolPlace, shorten, type TraceInfo } from '../events/trace.js';
 import type { BlockTally } from '../source/blocks.js';
 import type { Source } from '../source/open.js';
@@ -16,6 +17,8 @@ export interface ReadOptions {
   pageSize: number;
   /** Pools that the user knows of, besides those that the trace tells. */
   pools?: readonly PoolPlace[];
+  /** Wants records of an IOMMU's page tables; a trace that holds nothing else is no error then. */
+  onIommu?: (record: IommuRecord) => void;
 }
 
 /** What was read. */
@@ -46,6 +49,12 @@ export async function readTrace(
   let isKernelLog = false;
   const boot = createBootReader(info);
 
+  let hasIommu = false;
+  const seeIommu = (record: IommuRecord): void => {
+    hasIommu ||= IOMMU_KINDS.includes(record.kind);
+    options.onIommu?.(record);
+  };
+
   const flush = (): void => {
     if (batch.length === 0) return;
     parser?.settle?.(batch);
@@ -74,6 +83,7 @@ export async function readTrace(
         pools: options.pools ?? [],
         linesBefore: tally.lines,
         boot,
+        ...(options.onIommu && { onIommu: seeIommu }),
       });
       mayBeCut = format.endsInNewline;
     }
@@ -92,7 +102,7 @@ export async function readTrace(
   }
   if (parser?.finish) while (!parser.finish(batch)) flush();
   flush();
-  if (tally.events === 0) {
+  if (tally.events === 0 && !hasIommu) {
     const why = isKernelLog ? KERNEL_LOG_ADVICE : parser?.nothing?.();
     throw notUnderstood(source, info, tally, firstLine, why);
   }
@@ -105,6 +115,9 @@ export async function readTrace(
   tellOfDamage(source.tally, info, mayBeCut, tally.lines);
   return tally;
 }
+
+/** What the iommu:* events themselves say, not what stands beside them. */
+const IOMMU_KINDS: readonly IommuRecord['kind'][] = ['map', 'unmap', 'fault'];
 
 /** What only kernels say, of all that they say about their pools and IOMMUs. */
 const KERNEL_LOG_WORDS = [

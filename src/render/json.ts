@@ -1,8 +1,9 @@
 import { KEPT_PER_RULE } from '../check/finding.js';
 import { hex } from '../events/numbers.js';
-import type { Loss } from '../events/trace.js';
 import { mostBroken, REPORT_SCHEMA, type Report } from '../report/report.js';
 import { harmlessJson } from './harmless.js';
+import { iommuJson } from './iommu.js';
+import { lossesJson } from './losses.js';
 import type { RenderOptions } from './table.js';
 
 /** The report as `swiotlb-replay/report@1`, in pieces: its list of allocations may be long. */
@@ -44,6 +45,7 @@ export function* renderJson(report: Report, options: RenderOptions): Generator<s
   );
   yield member('losses', lossesJson(report.losses));
   yield member('problems', report.problems);
+  if (report.iommu !== undefined) yield member('iommu', iommuJson(report.iommu));
   yield member('summary', {
     ...report.summary,
     findings: Object.fromEntries(report.counts),
@@ -51,15 +53,6 @@ export function* renderJson(report: Report, options: RenderOptions): Generator<s
     doubleAllocatedPages: report.doubleAllocatedPages.map(hex),
   });
   yield '}\n';
-}
-
-/** Losses with what is not known as null. */
-export function lossesJson(losses: readonly Loss[]): unknown[] {
-  return losses.map(({ line, events, message }) => ({
-    line: line ?? null,
-    events: events ?? null,
-    message,
-  }));
 }
 
 function member(name: string, value: unknown): string {

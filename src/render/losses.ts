@@ -17,3 +17,12 @@ export function lossLines(losses: readonly Loss[], width: number): string[] {
   if (losses.length > SHOWN) lines.push(`  and ${losses.length - SHOWN} more; --json has all`);
   return lines;
 }
+
+/** Losses with what is not known as null. */
+export function lossesJson(losses: readonly Loss[]): unknown[] {
+  return losses.map(({ line, events, message }) => ({
+    line: line ?? null,
+    events: events ?? null,
+    message,
+  }));
+}

@@ -1,4 +1,6 @@
+import type { PageTableReport } from '../report/pageTableReport.js';
 import type { Report } from '../report/report.js';
+import { renderIommuJson, renderIommuText } from './iommu.js';
 import { renderJson } from './json.js';
 import { renderText } from './text.js';
 
@@ -19,10 +21,17 @@ export interface Renderer {
   /** Rows of allocations that it can use; undefined for all. */
   keepRows: { first: number; last: number } | undefined;
   render(report: Report, options: RenderOptions): Iterable<string>;
+  /** For a trace that holds an IOMMU's page tables and no bounce buffers. */
+  renderIommu(report: PageTableReport, options: RenderOptions): Iterable<string>;
 }
 
 /** Every output. */
 export const RENDERERS: readonly Renderer[] = [
-  { name: 'text', keepRows: { first: 12, last: 4 }, render: renderText },
-  { name: 'json', keepRows: undefined, render: renderJson },
+  {
+    name: 'text',
+    keepRows: { first: 12, last: 4 },
+    render: renderText,
+    renderIommu: renderIommuText,
+  },
+  { name: 'json', keepRows: undefined, render: renderJson, renderIommu: renderIommuJson },
 ];

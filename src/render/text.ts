@@ -8,6 +8,7 @@ import type { AllocationRow } from '../report/allocationRows.js';
 import { mostBroken, type Report } from '../report/report.js';
 import { columns, counted, wrap } from './columns.js';
 import { harmless } from './harmless.js';
+import { iommuSection } from './iommu.js';
 import { lossLines } from './losses.js';
 import type { RenderOptions } from './table.js';
 
@@ -29,6 +30,7 @@ export function* renderText(report: Report, options: RenderOptions): Generator<s
     options.allocations ? allocations(report, chalk) : [],
     devices(report, chalk),
     fragmentation(report, chalk),
+    iommuSection(report.iommu, options.width, chalk),
   ];
   let separator = '';
   for (const lines of sections) {

@@ -1,4 +1,5 @@
 import type { PoolFragmentation } from '../analysis/fragmentation.js';
+import type { IommuFacts } from '../analysis/iommuFacts.js';
 import type { DeviceUsage } from '../analysis/usage.js';
 import type { Finding } from '../check/finding.js';
 import type { RuleId } from '../check/rules.js';
@@ -56,6 +57,8 @@ export interface Report {
   losses: Loss[];
   /** The first lines that could not be used. */
   problems: Problem[];
+  /** What the trace says about an IOMMU's page tables; undefined where it says nothing. */
+  iommu?: IommuFacts;
   /** Each pool at the end, and when it was most broken up. */
   fragmentation: { end: PoolFragmentation[]; worst: PoolFragmentation[] };
   summary: {

@@ -6,6 +6,7 @@ import type { DmaIommuTrace, DmaRow, IovaRow, IovaTrace } from '../../src/events
 import { createDmaIommuTraceReader } from '../../src/formats/dmaIommuTrace.js';
 import type { TraceReader } from '../../src/formats/iommuText.js';
 import { createIovaTraceReader } from '../../src/formats/iovaTrace.js';
+import { createIovaTextReader } from '../../src/formats/traceText/iova.js';
 
 const SELECTION = fileURLToPath(new URL('../vectors', import.meta.url));
 
@@ -45,6 +46,11 @@ function readWhole<T, R>(
 /** Reads an `#iova-trace`. */
 export function readIovaTrace(lines: readonly string[]): Whole<IovaTrace, IovaRow> {
   return readWhole(lines, createIovaTraceReader);
+}
+
+/** Reads trace text with probes at the IOVA allocator. */
+export function readIovaText(lines: readonly string[]): Whole<IovaTrace, IovaRow> {
+  return readWhole(lines, createIovaTextReader);
 }
 
 /** Reads a `#dma-iommu-trace`. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DIR_NAMES, OP_NAMES, Recorded } from '../../src/events/batch.js';
 import { UserError } from '../../src/events/errors.js';
+import type { IommuRecord } from '../../src/events/iommuRecords.js';
 import { emptyTraceInfo, type TraceInfo } from '../../src/events/trace.js';
 import type { TraceFormat } from '../../src/formats/format.js';
 import { type ReadTally, readTrace } from '../../src/formats/read.js';
@@ -38,6 +39,7 @@ export interface Arrival {
   blockBytes?: number;
   format?: TraceFormat;
   pageSize?: number;
+  onIommu?: (record: IommuRecord) => void;
 }
 
 /** Gives bytes in chunks of the given sizes, over and over. */
@@ -70,7 +72,8 @@ function sourceOf(trace: string | Uint8Array, { chunks, blockBytes }: Arrival = 
 export async function readSource(source: Source, arrival: Arrival = {}): Promise<Reading> {
   const info = emptyTraceInfo();
   const events: ReadEvent[] = [];
-  const options = { format: arrival.format, pageSize: arrival.pageSize ?? 4096 };
+  const { format, pageSize = 4096, onIommu } = arrival;
+  const options = { format, pageSize, ...(onIommu && { onIommu }) };
   const tally = await readTrace(source, info, options, (batch) => {
     for (let n = 0; n < batch.length; n++) {
       events.push({

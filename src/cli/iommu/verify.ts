@@ -1,8 +1,7 @@
 import { createRecordWatch, type RecordWatch } from '../../analysis/iommu/recordWatch.js';
 import { watchColumns } from '../../analysis/iommu/watchColumns.js';
 import { harmless, harmlessJson } from '../../render/harmless.js';
-import { lossesJson } from '../../render/json.js';
-import { lossLines } from '../../render/losses.js';
+import { lossesJson, lossLines } from '../../render/losses.js';
 import { Exit } from '../exit.js';
 import type { OutputOptions, ReplayOptions } from '../options.js';
 import type { Output } from '../output.js';

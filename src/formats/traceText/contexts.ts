@@ -20,9 +20,14 @@ export interface Context {
 /** The contexts of a trace. The idle task is one on each CPU. */
 export type Contexts = Map<number, Context>;
 
+/** What tells contexts apart. */
+export function contextKey(pid: number, cpu: number): number {
+  return pid === 0 ? -cpu - 1 : pid;
+}
+
 /** The context in which a record was made. */
 export function contextOf(contexts: Contexts, pid: number, cpu: number): Context {
-  const key = pid === 0 ? -cpu - 1 : pid;
+  const key = contextKey(pid, cpu);
   let context = contexts.get(key);
   if (context === undefined) {
     context = {

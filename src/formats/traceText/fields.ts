@@ -41,6 +41,15 @@ const FIELD_NAMES = [
   'used2',
   'idx3',
   'used3',
+  'limit_pfn',
+  'flush',
+  'granule',
+  'start_pfn',
+  'dma_32bit_pfn',
+  'max32_alloc_size',
+  'size_aligned',
+  'pfn',
+  'pfn_lo',
 ] as const;
 
 /** The place of a field's value in `values`. */

@@ -13,7 +13,7 @@ const MARKS = [
   'dma_map_',
   'dma_unmap_',
   'dma_alloc',
-  ' IOMMU: ',
+  ' IOMMU:',
 ].map((mark) => Buffer.from(mark));
 
 /** What every `swiotlb_bounced` of a kernel holds; prints of others under that name do not. */

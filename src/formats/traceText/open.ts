@@ -10,9 +10,10 @@ import { DMA_EVENTS } from './dma.js';
 import { inferMinAlignMasks } from './dmaMasks.js';
 import { emptyFields, emptyLayout, scanFields } from './fields.js';
 import { createGeometry } from './geometry.js';
+import { createIommuScanner } from './iommu.js';
 import { createLossLog } from './losses.js';
 import { PROBES } from './probes.js';
-import { emptyRecord, scanRecord } from './record.js';
+import { emptyRecord, isProbeBody, scanRecord } from './record.js';
 import { endRelease, UNKNOWN_REACH } from './releases.js';
 import type { TraceState } from './state.js';
 import { whyUnusable } from './usable.js';
@@ -69,6 +70,8 @@ export function openTraceText(context: ParseContext): LineParser {
   info.mayLackEvents = true;
   let bounces = 0;
   let hasProbes = false;
+  const iommu = context.onIommu && createIommuScanner(info.problems, context.onIommu);
+  let followsIommu = false;
   let iommuRecords = 0;
   let nextPurge = PURGE_EVERY;
 
@@ -118,11 +121,13 @@ export function openTraceText(context: ParseContext): LineParser {
 
   function parseRecord(bytes: Buffer): void {
     const event = wordNumber(eventNames, bytes, record.nameFrom, record.nameTo);
-    if (event < 0 || isIommu(bytes)) {
-      if (event >= 0) iommuRecords++;
-      info.otherLines++;
+    if (event < 0 || isAnother(bytes, event)) {
+      if (event >= 0 && isIommu(bytes)) iommuRecords++;
+      if (!iommu?.read(bytes, record, state.line)) info.otherLines++;
+      else followsIommu = true;
       return;
     }
+    if (followsIommu) iommu?.read(bytes, record, state.line);
     const at = contextOf(contexts, record.pid, record.cpu);
     if (isNmi(record.level)) record.level = 0;
     state.level = levelOf(record.level);
@@ -156,12 +161,22 @@ export function openTraceText(context: ParseContext): LineParser {
     scanFields(bytes, record.bodyFrom, record.bodyTo, layout, last, fields);
   }
 
+  /** Whether it is another event of the same name: iommu:*, or a probe that is named as a stock event. */
+  function isAnother(bytes: Buffer, event: number): boolean {
+    const isStock = event >= FIRST_DMA && event < BOUNCED;
+    return isStock ? isProbeBody(bytes, record.bodyFrom) : isIommu(bytes);
+  }
+
   function isIommu(bytes: Buffer): boolean {
     const { bodyFrom } = record;
     return bytes[bodyFrom] === IOMMU[0] && IOMMU.every((byte, i) => bytes[bodyFrom + i] === byte);
   }
 
   function parseOther(bytes: Buffer, from: number, end: number): void {
+    if (iommu?.awaitsRest() && iommu.join(textOf(bytes, from, end))) {
+      info.joinedLines++;
+      return;
+    }
     info.otherLines++;
     if (isBlank(bytes, from, end)) return;
     const text = textOf(bytes, from, end);
@@ -234,6 +249,7 @@ export function openTraceText(context: ParseContext): LineParser {
       loseOld(LAST_LINES);
       leaveOut();
       if (!queue.drain(batch)) return false;
+      iommu?.end();
       losses.end();
       return true;
     },

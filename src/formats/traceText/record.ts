@@ -1,3 +1,5 @@
+import { startsWithAt } from '../lines.js';
+
 /*
  * One record of a trace as text. The task's name may hold anything, so the line is taken apart from
  * `[CPU] ... TIME:` on:
@@ -59,6 +61,13 @@ export function emptyRecord(): TraceRecord {
     bodyFrom: 0,
     bodyTo: 0,
   };
+}
+
+const PROBE_PLACE = Buffer.from('__probe_');
+
+/** Whether a record's body begins with the place where a probe was hit, as no stock event's does. */
+export function isProbeBody(bytes: Uint8Array, bodyFrom: number): boolean {
+  return bytes[bodyFrom] === OPEN_ROUND || startsWithAt(bytes, bodyFrom, PROBE_PLACE);
 }
 
 /** Who wrote a record, as its shape tells. */

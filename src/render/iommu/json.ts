@@ -3,7 +3,7 @@ import { hex } from '../../events/numbers.js';
 import { areIommuDifferent, IOMMU_DIFF_SCHEMA, type IommuDiff } from '../../report/iommuDiff.js';
 import { IOMMU_REPORT_SCHEMA, type IommuReport } from '../../report/iommuReport.js';
 import { harmlessJson } from '../harmless.js';
-import { lossesJson } from '../json.js';
+import { lossesJson } from '../losses.js';
 
 function listed({ address, ...finding }: Finding): unknown {
   return { ...finding, address: address === undefined ? null : hex(address) };
