@@ -235,7 +235,8 @@ export async function replayTrace<W>(
   }
 }
 
-async function readBeside(path: string, info: TraceInfo): Promise<void> {
+/** Reads the boot log beside a trace. */
+export async function readBeside(path: string, info: TraceInfo): Promise<void> {
   const source = await openSource(path);
   try {
     await readBootLog(source, info);

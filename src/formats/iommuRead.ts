@@ -6,9 +6,10 @@ import type { TraceReader } from './iommuText.js';
 import { createIovaTraceReader } from './iovaTrace.js';
 import { forEachLine } from './lines.js';
 import { tellOfDamage } from './read.js';
+import { createIovaTextReader, recognisesIovaText } from './traceText/iova.js';
 
 /** Kinds of IOMMU traces, as `--input-format` takes them. */
-export const IOMMU_FORMATS = ['iova', 'dma-iommu'] as const;
+export const IOMMU_FORMATS = ['iova', 'dma-iommu', 'iova-text'] as const;
 
 /** A kind of IOMMU trace. */
 export type IommuFormat = (typeof IOMMU_FORMATS)[number];
@@ -20,9 +21,10 @@ export function recogniseIommu(head: Buffer): IommuFormat | undefined {
     if (text === '' || /^#(\s|$)/.test(text)) continue;
     const word = text.split(/\s/, 1)[0];
     if (word === '#iova-trace') return 'iova';
-    return word === '#dma-iommu-trace' ? 'dma-iommu' : undefined;
+    if (word === '#dma-iommu-trace') return 'dma-iommu';
+    break;
   }
-  return undefined;
+  return recognisesIovaText(head) ? 'iova-text' : undefined;
 }
 
 /** Takes what is read of a trace. */
@@ -45,8 +47,9 @@ function openReader(
   sink: IommuSink,
   counted: () => void,
 ): TraceReader<IovaTrace | DmaIommuTrace> {
-  if (format === 'iova') {
-    const reader = createIovaTraceReader((row) => {
+  if (format !== 'dma-iommu') {
+    const open = format === 'iova' ? createIovaTraceReader : createIovaTextReader;
+    const reader = open((row) => {
       counted();
       sink.iova(reader.trace, row);
     });

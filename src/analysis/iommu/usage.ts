@@ -48,6 +48,8 @@ export function watchIovaUsage(session: IovaSession): MappingUsage[] {
   const usage = session.domains.map(noUsage);
   session.observers.push({
     onRow({ row, domain, pfn }) {
+      // Some traces tell of a domain only when it is used.
+      usage[row.domain] ??= noUsage();
       const own = usage[row.domain];
       if (FREES.has(row.op) && pfn >= 0) own.live--;
       if (!ALLOCATES.has(row.op)) return;

@@ -1,5 +1,6 @@
 import { UserError } from '../../events/errors.js';
 import type { DmaIommuTrace, IommuKernelLine, IovaTrace } from '../../events/iommu.js';
+import { emptyTraceInfo } from '../../events/trace.js';
 import { type IommuFormat, type IommuTally, readIommuTrace } from '../../formats/iommuRead.js';
 import type { IommuRelease } from '../../kernel/iommuRelease.js';
 import {
@@ -8,6 +9,7 @@ import {
   nearestIommuReleases,
   withLargeGranules,
 } from '../../kernel/iommuSelect.js';
+import { placeRelease } from '../../kernel/select.js';
 import { lossLines } from '../../render/losses.js';
 import {
   type IommuOverrides,
@@ -21,6 +23,7 @@ import { complain } from '../eachTrace.js';
 import { Exit } from '../exit.js';
 import type { ReplayOptions } from '../options.js';
 import { createProgress } from '../progress.js';
+import { readBeside } from '../run.js';
 
 /** An opened IOMMU trace. */
 export interface IommuInput {
@@ -82,7 +85,7 @@ export function chooseIommuRelease(
     const near = nearestIommuReleases(version).join(', ');
     throw new UserError(
       version === ''
-        ? 'the trace does not name its kernel (#kernel version=): choose one with --kernel'
+        ? 'the trace does not name its kernel: choose one with --kernel, or give the boot log with --dmesg'
         : `the trace was recorded on ${version}, which cannot be replayed: choose one with --kernel, such as ${near}`,
     );
   }
@@ -90,12 +93,21 @@ export function chooseIommuRelease(
 }
 
 function refuseOptions(options: ReplayOptions, { path, format }: IommuInput): void {
-  const wrong = options.swiotlb !== undefined ? '--swiotlb' : options.dmesg && '--dmesg';
+  // A recording by probes does not name its kernel: the boot log beside it does.
+  const isDmesgIdle = options.dmesg !== undefined && format !== 'iova-text';
+  const wrong = options.swiotlb !== undefined ? '--swiotlb' : isDmesgIdle && '--dmesg';
   if (!wrong) return;
   throw new UserError(
     `${path}: ${wrong} says nothing about an ${format} trace, which declares its pool;` +
       ' --pool base=,nslabs=,areas= changes it',
   );
+}
+
+/** The release of the kernel that a boot log names; empty where that cannot be placed. */
+async function kernelOf(path: string): Promise<string> {
+  const info = emptyTraceInfo();
+  await readBeside(path, info);
+  return (info.kernel && placeRelease(info.kernel)?.release?.name) ?? '';
 }
 
 function overridesOf(options: ReplayOptions): IommuOverrides {
@@ -140,6 +152,8 @@ export async function replayIommu<W extends IommuWatch>(
   const progress = createProgress(source, process.stderr);
   let reason: string | undefined;
   let runs: (IommuWatched<W> & { isOver: boolean })[] | undefined;
+  let iova: IovaTrace | undefined;
+  const kernelBeside = options.dmesg === undefined ? '' : await kernelOf(options.dmesg);
 
   function start(
     trace: IovaTrace | DmaIommuTrace,
@@ -152,6 +166,12 @@ export async function replayIommu<W extends IommuWatch>(
       const replay = create(bootable(trace, granules, release, choice));
       return { replay, watch: attach(replay), isOver: false };
     });
+  }
+
+  /** Probes tell of a domain only when it is used. */
+  function declareMore(trace: IovaTrace, read: IovaTrace): void {
+    const domains = read.domains.slice(trace.domains.length);
+    trace.domains.push(...overrideIova({ ...read, domains }, overrides).domains);
   }
 
   function play(row: Parameters<IommuReplay['run']>[0]): void {
@@ -167,11 +187,14 @@ export async function replayIommu<W extends IommuWatch>(
       format,
       {
         iova(read, row) {
-          if (runs === undefined) {
+          if (iova === undefined) {
+            read.kernel.version ||= kernelBeside;
             const trace = overrideIova(read, overrides);
             const granules = trace.domains.map(({ granule }) => granule);
             runs = start(trace, granules, (release) => createIovaReplay(trace, release));
+            iova = trace;
           }
+          if (read.domains.length > iova.domains.length) declareMore(iova, read);
           play(row);
         },
         dma(read, row) {

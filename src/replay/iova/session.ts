@@ -39,20 +39,28 @@ export interface IovaSession {
 
 /**
  * A session on the domains that a trace declares.
- * @param trace its declarations must be complete when the session is made
+ * @param trace each domain must be declared when its first row comes
  */
 export function createIovaSession(trace: IovaTrace, release: IommuRelease): IovaSession {
   const { cpus } = trace.kernel;
-  const domains = trace.domains.map((line) => createIovaDomain(release.iova, { ...line, cpus }));
+  const domains: IovaDomain[] = [];
   const observers: IovaObserver[] = [];
   /** Where the model's pfn is not the recorded one, by id: what a free of it is to give back. */
   const moved = new Map<number, number>();
   const outcome: IovaOutcome = {
     row: undefined as unknown as IovaRow,
-    domain: domains[0],
+    domain: undefined as unknown as IovaDomain,
     pfn: Number.NaN,
     timers: [],
   };
+
+  /** Sets up domains that were declared since the last row. */
+  function setUpDomains(): void {
+    while (domains.length < trace.domains.length) {
+      const line = trace.domains[domains.length];
+      domains.push(createIovaDomain(release.iova, { ...line, cpus }));
+    }
+  }
 
   /** Runs the timers that are due, the earliest first. */
   function runTimers(now: number): void {
@@ -111,11 +119,13 @@ export function createIovaSession(trace: IovaTrace, release: IommuRelease): Iova
     }
   }
 
+  setUpDomains();
   return {
     release,
     domains,
     observers,
     run(row) {
+      setUpDomains();
       runTimers(row.time);
       outcome.row = row;
       outcome.domain = domains[row.domain];
