@@ -163,3 +163,10 @@ export function isSegBoundary(mask: number): boolean {
 export function hex(value: number): string {
   return `0x${value.toString(16)}`;
 }
+
+/** As hex() for a number of granules and the bytes behind them, exact up to 64 bits. */
+export function hexAddress(granules: number, granule: number, bytes: number): string {
+  const address = granules * granule + bytes;
+  if (address <= Number.MAX_SAFE_INTEGER) return hex(address);
+  return `0x${(BigInt(granules) * BigInt(granule) + BigInt(bytes)).toString(16)}`;
+}

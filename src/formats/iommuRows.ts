@@ -1,11 +1,14 @@
 import type { DmaRow, IovaRow } from '../events/iommu.js';
 import { BadField } from './iommuText.js';
 
-/** Bytes of one mapping, and pfns of one allocation, beyond which a row is not believed. */
-const MAX_SIZE = 2 ** 32;
+/** Bytes of one mapping beyond which a row is not believed: a hostile one must not take hours. */
+const MAX_SIZE = 2 ** 30;
 
 /** Bytes that a write or a read of data may have. */
-const MAX_DATA = 2 ** 28;
+const MAX_DATA = 2 ** 24;
+
+/** Granules or bytes of one range of device addresses. */
+const MAX_RANGE = 2 ** 52;
 
 function need(op: string, column: string, isThere: boolean): void {
   if (!isThere) throw new BadField(`${op} needs a value in column ${column}`);
@@ -27,7 +30,7 @@ export function checkIovaRow(row: IovaRow): IovaRow {
     case 'alloc_fast':
     case 'dma_alloc':
       need(op, 'id', !Number.isNaN(id));
-      needSize(op, size, 1, MAX_SIZE);
+      needSize(op, size, 1, MAX_RANGE);
       need(op, 'limit', !Number.isNaN(limit));
       need(op, 'iova', hasResult);
       break;
@@ -35,11 +38,11 @@ export function checkIovaRow(row: IovaRow): IovaRow {
     case 'free_fast':
     case 'dma_free':
       need(op, 'id', !Number.isNaN(id));
-      needSize(op, size, 1, MAX_SIZE);
+      needSize(op, size, 1, MAX_RANGE);
       need(op, 'iova', !Number.isNaN(pfn));
       break;
     case 'reserve':
-      needSize(op, size, 1, 2 ** 52);
+      needSize(op, size, 1, MAX_RANGE);
       need(op, 'iova', hasResult);
       break;
     case 'depot_work':

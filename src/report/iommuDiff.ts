@@ -33,7 +33,7 @@ function findingsOnlyIn(a: IommuReport, b: IommuReport): Finding[] {
 }
 
 /** The numbers of a report that are worth putting side by side, by name. */
-export function statisticsOf({ devices, pool, effects }: IommuReport): Map<string, number> {
+function statisticsOf({ devices, pool, effects }: IommuReport): Map<string, number> {
   const sum = (pick: (device: IommuReport['devices'][number]) => number): number =>
     devices.reduce((total, device) => total + pick(device), 0);
   const numbers = new Map([

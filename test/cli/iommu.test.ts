@@ -303,3 +303,13 @@ describe('IOMMU runs of running kernels', () => {
     }
   });
 });
+
+test('docs/formats.md shows traces that are reproduced without a complaint', () => {
+  const text = readFileSync(join(PROJECT, 'docs/formats.md'), 'utf8');
+  const traces = [...text.matchAll(/^ {4}#(?:iova|dma-iommu)-trace 1\n(?: {4}.*\n)+/gm)];
+  expect(traces.length).toBe(2);
+  for (const [trace] of traces) {
+    const { result } = json(['verify', '-', '--strict'], trace.replace(/^ {4}/gm, ''));
+    expect(result).toMatchObject({ recorded: 2, reproduced: 2 });
+  }
+});

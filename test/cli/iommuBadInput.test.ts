@@ -98,6 +98,46 @@ describe('an IOMMU trace that is not as it should be', () => {
     expect(status).toBe(3);
   });
 
+  test('has any fields at all in an iova trace, and no command fails of itself', () => {
+    const head = [
+      '#iova-trace 1',
+      '#kernel version=v6.12 page_size=4096 cpus=2',
+      '#domain name=d granule=4096 start_pfn=1 lazy=1 pci=1',
+      'time,cpu,dom,op,id,size,limit,flags,iova',
+      '0.001,0,d,dma_alloc,0,4096,0xffffffff,0,0xfffff',
+    ];
+    const field = fc.constantFrom(
+      '',
+      '0',
+      '1',
+      '5',
+      '4503599627370495',
+      '0xffffffffffffffff',
+      'fail',
+    );
+    const op = fc.constantFrom(
+      'alloc',
+      'free',
+      'alloc_fast',
+      'free_fast',
+      'dma_alloc',
+      'dma_free',
+      'reserve',
+    );
+    const lines = fc.sample(
+      fc
+        .tuple(op, fc.array(field, { minLength: 5, maxLength: 5 }))
+        .map(([name, fields]) => `0.002,1,d,${name},${fields.join(',')}`),
+      { numRuns: 400, seed: 11 },
+    );
+    for (const command of [['replay'], ['verify'], ['identify']]) {
+      const { stdout, stderr, status } = replay([...head, ...lines], ...command);
+      expect(stderr).not.toContain('internal error');
+      expect(stdout).not.toMatch(/NaN|Infinity|undefined/);
+      expect([0, 1]).toContain(status);
+    }
+  });
+
   test('has any fields at all, and no command fails of itself', () => {
     const field = fc.constantFrom('', '0', '1', '7', '0x80001000', '0xfffff200', '4096', 'x');
     const op = fc.constantFrom('map_page', 'unmap_page', 'map_sg', 'free', 'dev_read', 'iova_link');
@@ -108,8 +148,9 @@ describe('an IOMMU trace that is not as it should be', () => {
       { numRuns: 400, seed: 7 },
     );
     for (const command of [['replay'], ['verify'], ['identify']]) {
-      const { stderr, status } = replay([...DMA, MAP, ...lines], ...command);
+      const { stdout, stderr, status } = replay([...DMA, MAP, ...lines], ...command);
       expect(stderr).not.toContain('internal error');
+      expect(stdout).not.toMatch(/NaN|Infinity|undefined/);
       expect([0, 1]).toContain(status);
     }
   });

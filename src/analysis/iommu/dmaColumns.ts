@@ -1,7 +1,7 @@
 import { exposed } from '../../dma/access.js';
 import { Origin } from '../../dma/memory.js';
 import type { DmaIommuTrace, DmaRow } from '../../events/iommu.js';
-import { hex } from '../../events/numbers.js';
+import { hex, hexAddress } from '../../events/numbers.js';
 import type { Player } from '../../replay/dmaIommu/player.js';
 import type { DmaOutcome, DmaSession } from '../../replay/dmaIommu/session.js';
 import type { Columns, RowColumns } from './columns.js';
@@ -44,7 +44,7 @@ function dmaWords(row: DmaRow): string {
   if (row.failed) return 'error';
   return row.dma
     .map(({ page, low, length }) => {
-      const address = `0x${(BigInt(page) * 4096n + BigInt(low)).toString(16)}`;
+      const address = hexAddress(page, 4096, low);
       return Number.isNaN(length) ? address : `${address}+${length}`;
     })
     .join(';');

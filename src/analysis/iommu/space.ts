@@ -31,7 +31,7 @@ export interface DomainUsage {
 }
 
 /** How broken up the free addresses of a domain are, up to the highest that is allowed. */
-export function iovaSpace({ tree, setup }: IovaDomain, lastAllowed: number): IovaSpace {
+function iovaSpace({ tree, setup }: IovaDomain, lastAllowed: number): IovaSpace {
   let gaps = 0;
   let largestGap = 0;
   let free = setup.startPfn;

@@ -68,7 +68,8 @@ export function requireIommuRelease(name: string): IommuRelease {
   const near = nearestIommuReleases(name);
   throw new UserError(
     `unknown kernel ${name}: the nearest whose IOMMU code can be replayed` +
-      ` ${near.length === 1 ? 'is' : 'are'} ${near.join(', ')}; \`swiotlb-replay kernels\` lists all`,
+      ` ${near.length === 1 ? 'is' : 'are'} ${near.join(', ')}; any tag from v5.10 on, a stable version,` +
+      ' or v5.14+s1 to v5.14+s1-5 will do',
   );
 }
 

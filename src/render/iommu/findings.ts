@@ -10,7 +10,7 @@ const SHOWN = 5;
 const LEVELS: readonly Level[] = ['error', 'warning', 'note'];
 
 /** The colour of a level. */
-export function paint(chalk: ChalkInstance, level: Level): (text: string) => string {
+function paint(chalk: ChalkInstance, level: Level): (text: string) => string {
   if (level === 'error') return chalk.red;
   return level === 'warning' ? chalk.yellow : chalk.cyan;
 }

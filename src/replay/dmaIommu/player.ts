@@ -11,6 +11,7 @@ import { zero } from '../../dma/memory.js';
 import type { SgEntry, SgSegment } from '../../dma/sync.js';
 import { createDmaSystem, type DmaSystem } from '../../dma/system.js';
 import type { DeviceAddressField, DmaIommuTrace, DmaRow } from '../../events/iommu.js';
+import { hexAddress } from '../../events/numbers.js';
 import type { IommuRelease } from '../../kernel/iommuRelease.js';
 import { createAllocator } from '../../swiotlb/allocator.js';
 import { createPool } from '../../swiotlb/pool.js';
@@ -154,7 +155,7 @@ export function addressIn(
 
 /** A device address as traces print it. */
 export function addressWords({ pfn, offset }: DeviceAddress, granule: number): string {
-  return `0x${(BigInt(pfn) * BigInt(granule) + BigInt(offset)).toString(16)}`;
+  return hexAddress(pfn, granule, offset);
 }
 
 /** A mapping that a row makes, of which nothing else is known yet. */

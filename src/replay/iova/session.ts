@@ -93,11 +93,12 @@ export function createIovaSession(trace: IovaTrace, release: IommuRelease): Iova
     const { granule } = domain.setup;
     const { op, cpu, size, limit, flags, time } = row;
     const pfns = Math.ceil(size / granule);
+    const lastAllowed = Math.min(limit, domain.tree.lastPfn);
     switch (op) {
       case 'alloc':
-        return remember(row, allocRange(domain.tree, size, limit, (flags & 1) !== 0));
+        return remember(row, allocRange(domain.tree, size, lastAllowed, (flags & 1) !== 0));
       case 'alloc_fast':
-        return remember(row, allocFast(domain, cpu, size, limit, (flags & 1) !== 0));
+        return remember(row, allocFast(domain, cpu, size, lastAllowed, (flags & 1) !== 0));
       case 'dma_alloc':
         return remember(row, dmaAllocIova(domain, cpu, pfns, limit));
       case 'free':
