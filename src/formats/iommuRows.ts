@@ -55,20 +55,20 @@ export function checkIovaRow(row: IovaRow): IovaRow {
   return row;
 }
 
-/** Columns that an op takes its arguments from. */
+/** Columns that an op takes its arguments from; an address that is not given is where the id's mapping begins. */
 const ARGUMENTS: Record<DmaRow['op'], string> = {
   map_page: 'id phys size dir',
-  unmap_page: 'id dma size dir',
+  unmap_page: 'id size dir',
   map_sg: 'id list dir',
   unmap_sg: 'id dir',
-  sync_single_cpu: 'id dma size dir',
-  sync_single_dev: 'id dma size dir',
+  sync_single_cpu: 'id size dir',
+  sync_single_dev: 'id size dir',
   sync_sg_cpu: 'id dir',
   sync_sg_dev: 'id dir',
   cpu_write: 'phys data',
   cpu_read: 'phys data',
-  dev_write: 'dma data',
-  dev_read: 'dma data',
+  dev_write: 'data',
+  dev_read: 'data',
   alloc: 'id size',
   free: 'id size',
   iova_alloc: 'id phys size',
