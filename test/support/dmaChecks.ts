@@ -26,7 +26,7 @@ export function headerOf({
 }
 
 /** A row without anything recorded: `nvme,map_page,1,0x40300200,700,1` and, if need be, attrs, dma, result. */
-export function rowOf(text: string, time = 0): string {
+function rowOf(text: string, time = 0): string {
   const [dev, op, id, phys, size, dir, attrs = '0x0', dma = '', result = ''] = text.split(',');
   const call = [dev, op, id, phys, size, dir, attrs, dma, result].join(',');
   return `${(time / 1000).toFixed(3)},0,${call},0,0,0,0:0,0:0,,0,`;

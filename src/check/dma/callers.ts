@@ -35,16 +35,29 @@ const USES: ReadonlySet<string> = new Set([
 /** Directions as drivers write them. */
 const DIR_WORDS = ['bidirectional', 'to the device', 'from the device'];
 
-/** Ids of the past that are remembered; a use of an older one is told as of one never mapped. */
-const REMEMBERED = 2 ** 18;
+/** Ids of the past that are remembered at least; a use of an older one is told as of one never mapped. */
+const REMEMBERED = 2 ** 17;
 
-function remember(lines: Map<number, number>, id: number, line: number): void {
-  lines.set(id, line);
-  if (lines.size <= REMEMBERED) return;
-  for (const oldest of lines.keys()) {
-    lines.delete(oldest);
-    return;
+/** Lines by id. Two maps in turn: taking the oldest out of one costs more the longer it is in use. */
+interface RecentLines {
+  young: Map<number, number>;
+  old: Map<number, number>;
+}
+
+function noLines(): RecentLines {
+  return { young: new Map(), old: new Map() };
+}
+
+function remember(lines: RecentLines, id: number, line: number): void {
+  if (lines.young.size >= REMEMBERED) {
+    lines.old = lines.young;
+    lines.young = new Map();
   }
+  lines.young.set(id, line);
+}
+
+function recall({ young, old }: RecentLines, id: number): number | undefined {
+  return young.get(id) ?? old.get(id);
 }
 
 /** What dma-debug would say of the callers (kernel/dma/debug.c), by the ids of the trace. */
@@ -52,8 +65,8 @@ export const createCallerCheck: DmaCheck = (session, tell) => {
   const { player } = session;
   const { devices } = player;
   /** Lines that ended a mapping, and lines whose map failed in the recorded kernel, by id. */
-  const ended = new Map<number, number>();
-  const failed = new Map<number, number>();
+  const ended = noLines();
+  const failed = noLines();
   /** Ids that only the model could not map: their driver is right to use them. */
   const excused = new Set<number>();
 
@@ -80,7 +93,7 @@ export const createCallerCheck: DmaCheck = (session, tell) => {
   const mappedHere = ({ line }: Mapping): Related[] => [{ line, message: 'mapped here' }];
 
   function checkUnmapped(row: DmaRow): void {
-    const line = ended.get(row.id);
+    const line = recall(ended, row.id);
     const isEnd = ENDS.has(row.op);
     if (line === undefined) {
       const never = `${what(row)}: the trace maps no ${row.id}, or not any more`;
@@ -143,7 +156,7 @@ export const createCallerCheck: DmaCheck = (session, tell) => {
   }
 
   function checkUse(row: DmaRow, mapping: Mapping | undefined): void {
-    const failedIn = failed.get(row.id);
+    const failedIn = recall(failed, row.id);
     const isAccess = row.op === 'dev_read' || row.op === 'dev_write';
     if (failedIn !== undefined) {
       const unchecked = `${what(row)}: its map failed in line ${failedIn}, and nobody checked that`;
@@ -158,7 +171,8 @@ export const createCallerCheck: DmaCheck = (session, tell) => {
     }
     if (!ENDS.has(row.op)) return;
     excused.delete(row.id);
-    failed.delete(row.id);
+    failed.young.delete(row.id);
+    failed.old.delete(row.id);
     if (mapping !== undefined) remember(ended, row.id, row.line);
   }
 
@@ -180,7 +194,7 @@ export const createCallerCheck: DmaCheck = (session, tell) => {
       const byDevice = new Map<number, { count: number; oldest: Mapping }>();
       for (const [id, mapping] of player.live) {
         // The recorded kernel had refused it: nobody has anything to unmap.
-        if (failed.has(id)) continue;
+        if (recall(failed, id) !== undefined) continue;
         const left = byDevice.get(mapping.device) ?? { count: 0, oldest: mapping };
         left.count++;
         if (mapping.line < left.oldest.line) left.oldest = mapping;

@@ -51,6 +51,17 @@ describe('stale-mapping', () => {
     expect(into('0xffffd000')).toEqual(['stale-mapping@10']);
   });
 
+  test('is over where another unmap takes the rest, and a map comes there', () => {
+    const rows = [
+      'disk,map_page,1,0x402a0000,12288,1',
+      'disk,unmap_page,1,,4096,1,0x0,0xffffc000',
+      'disk,unmap_page,1,,8192,1,0x0,0xffffd000',
+      'disk,map_page,2,0x40300000,8192,1,0x0,0xffffd000,0x40300000',
+      'disk,dev_read,2,,64,0,0x0,0xffffd000',
+    ];
+    expect(short(of('stale-mapping', findIn(traceOf(rows), 'v7.2')))).toEqual(['stale-mapping@10']);
+  });
+
   test('is not told of a lazy domain before its flush: the page table holds nothing any more', () => {
     const lazy = headerOf().map((line) => line.replace('pci=1', 'pci=1 lazy=1'));
     const rows = ['disk,map_page,1,0x402a0000,12288,1', 'disk,unmap_page,1,,12288,1'];
