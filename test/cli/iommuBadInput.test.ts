@@ -29,8 +29,7 @@ describe('an IOMMU trace that is not as it should be', () => {
     ['map_page', '0.002,0,ssd,map_page,1,0x80001000,9999999999,1,0x0,0x1,0x1', 'size 9999999999'],
     ['map_page', '0.002,0,ssd,map_page,1,0x80001000,512,,0x0,0x1,0x1', 'dir'],
     ['map_sg', '0.002,0,ssd,map_sg,1,0x80001000,1,1,0x0,0x1,1', 'size'],
-    ['unmap_page', '0.002,0,ssd,unmap_page,0,,512,1,0x0,,', 'dma'],
-    ['dev_read', '0.002,0,ssd,dev_read,0,,512,1,0x0,,', 'dma'],
+    ['unmap_page', '0.002,0,ssd,unmap_page,,,512,1,0x0,0x1,', 'id'],
     ['cpu_write', '0.002,0,ssd,cpu_write,0,0x80001000,999999999,1,0x0,,', 'size'],
   ])('has %s rows without what they need: %#', (op, bad, word) => {
     const { stdout, status } = replay([...DMA, MAP, row(bad)], 'verify');
