@@ -41,7 +41,8 @@ function parseJson(path: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    const { message } = error as Error;
+    // V8 tells either a position or the text around it.
+    const message = (error as Error).message.replace(/\s+/g, ' ');
     const position = /position (\d+)/.exec(message)?.[1];
     const line = position && text.slice(0, Number(position)).split('\n').length;
     throw new UserError(`${path}:${line ? ` line ${line}:` : ''} is no JSON: ${shorten(message)}`);

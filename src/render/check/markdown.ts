@@ -1,5 +1,5 @@
 import type { CheckResult, CheckStatus } from '../../corpus/result.js';
-import { harmless } from '../harmless.js';
+import { harmless, wellFormed } from '../harmless.js';
 import { differenceWords, everyCase, moreWords, summaryWords } from './words.js';
 
 /** Differences of a case, and cases with differences, that are told: a job summary ends at 1 MiB. */
@@ -42,11 +42,11 @@ function table({ traces }: CheckResult): string[] {
 }
 
 /**
- * Text that Markdown shows as it is: everything that could be markup, a mention, an issue or HTML is
- * written as a character reference, and words that would become links are broken up.
+ * Text that Markdown shows as it is: everything that could be markup or HTML is written as a character
+ * reference, and so is what would make a word a link.
  */
 function markdown(text: string): string {
-  return harmless(text)
+  return wellFormed(harmless(text))
     .replace(/[^\p{L}\p{N} .,:;=()/+-]/gu, (character) => `&#${character.codePointAt(0)};`)
     .replace(/:\/\//g, '&#58;//')
     .replace(/\bwww\./gi, (word) => `${word.slice(0, 3)}&#46;`);
