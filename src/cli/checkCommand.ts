@@ -38,10 +38,10 @@ export function checkCommand(): Command {
   return new Command('check')
     .summary('compare replays of a corpus with the expectations beside its traces')
     .description(
-      'Replay every trace at or below the paths that has an expectation file beside it\n' +
-        `(TRACE${EXPECT_SUFFIX}), and tell where releases, findings, addresses or bounds differ from it.\n` +
-        'Exit status 1 where something differs, 2 where a trace or an expectation cannot be used, 3 where\n' +
-        'no trace has expectations.',
+      'Replay every trace at or below the paths that has an expectation file beside\n' +
+        `it (TRACE${EXPECT_SUFFIX}), and tell where findings, addresses or bounds differ.\n` +
+        'Exit status 1 where something differs, 2 where a trace or an expectation cannot\n' +
+        'be used, 3 where no trace has expectations.',
     )
     .argument('<path...>', 'traces, and folders to look for them')
     .addOption(

@@ -9,7 +9,7 @@ import {
 import { CHECK_RENDERERS } from '../../../src/render/check/table.js';
 
 /** Everything that a device name or path could hold to break out of a format. */
-export const HOSTILE =
+const HOSTILE =
   'a]]><x y="1">&\'\u0000\u001b[31m\n::error::b\r\n# SKIP c|d`e`<img src=x>@f #1 100%\u202eg\ud800\uffff https://h.example www.h.example **i** [j](k) not ok 1';
 
 /** A case with these differences. */
