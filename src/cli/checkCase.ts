@@ -50,8 +50,9 @@ export async function runCheckJob(job: CheckJob): Promise<Observation | string> 
     const [{ watch }] = runs;
     return observe(watch.report.report(trace, info, undefined), watch.addresses.observed());
   } catch (error) {
-    if (error instanceof UserError) return error.message.replaceAll(job.path, job.name);
-    throw error;
+    const message = (error as Error).message.replaceAll(job.path, job.name);
+    if (error instanceof UserError) return message;
+    return `the replay broke off: ${message}; this is a fault of swiotlb-replay: please report it`;
   }
 }
 

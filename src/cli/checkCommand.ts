@@ -57,7 +57,14 @@ export function checkCommand(): Command {
     )
     .option('--jobs <n>', 'replays at a time', parseJobs, availableParallelism())
     .option('--shard <i/n>', 'check the i-th of n parts of the corpus', parseShardOption)
-    .option('--update', 'write what the replays show as the new expectations')
+    .addOption(
+      new Option('--update', 'write what the replays show as the new expectations').conflicts([
+        'output',
+        'json',
+        'file',
+        'report',
+      ]),
+    )
     .option(
       '--kernel <release>',
       'with --update: expect something of this release too; repeatable',

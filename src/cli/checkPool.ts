@@ -25,7 +25,7 @@ export async function runCheckJobs(
   return results;
 }
 
-/** Keeps one worker busy; where a job kills it, for want of memory or by a fault of ours, another goes on. */
+/** Keeps one worker busy; where a job kills it, for want of memory, another goes on. */
 async function runWorkers(
   jobs: readonly CheckJob[],
   take: () => number | undefined,

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Ajv } from 'ajv';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { MEASURES } from '../../src/corpus/bounds.js';
 import type { ExpectedCase } from '../../src/corpus/expectation.js';
 import { PROJECT, swiotlbReplay } from '../support/cli.js';
 
@@ -94,6 +95,21 @@ describe('the stories', () => {
     expect(stdout).toMatch(/^0 written, 0 changed, \d+ stay as they are\n$/);
     expect(status).toBe(0);
   });
+});
+
+test('the help ends with examples that run', () => {
+  const examples = [...check('--help').stdout.matchAll(/^ {2}swiotlb-replay (.+)$/gm)];
+  expect(examples.length).toBeGreaterThanOrEqual(2);
+  for (const [, example] of examples) {
+    const args = example.replace('check.sarif', join(folder, 'check.sarif')).split(' ');
+    expect(swiotlbReplay(args)).toMatchObject({ status: 0, stderr: '' });
+  }
+});
+
+test('the schema of expectations knows every number that a bound may be about', () => {
+  const schema = JSON.parse(readFileSync(join(PROJECT, 'docs/schema/expect-1.json'), 'utf8'));
+  const { pattern } = schema.properties.cases.items.properties.bounds.items;
+  expect(/^\^\(([\w|]+)\)/.exec(pattern)?.[1].split('|')).toEqual(Object.keys(MEASURES));
 });
 
 describe('an update', () => {
@@ -225,6 +241,8 @@ describe('what cannot be checked', () => {
     [['docs/schema']],
     [['traces', '--shard', '3/2']],
     [['traces', '--jobs', '0']],
+    [['traces', '--update', '--json']],
+    [['traces', '--report', 'sarif']],
   ])('is wrong usage: %j', (args) => {
     const { status, stdout, stderr } = check(...args);
     expect(status).toBe(2);

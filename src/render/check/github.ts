@@ -7,7 +7,7 @@ const SHOWN = 10;
 
 /** A check as workflow commands: an annotation per case that differs, at the first line that does. */
 export function checkGithub(result: CheckResult): string {
-  const bad = [...everyCase(result)].filter(({ each }) => each.differences.length > 0);
+  const bad = everyCase(result).filter(({ each }) => each.differences.length > 0);
   const told = bad.length > SHOWN ? SHOWN - 1 : bad.length;
   const lines = bad.slice(0, told).map(({ trace, each }) => {
     const [{ line }] = each.differences;

@@ -1,6 +1,6 @@
 import type { CaseResult, CheckResult, TraceResult } from '../../corpus/result.js';
 import { harmless, wellFormed } from '../harmless.js';
-import { differenceWords, everyCase, moreWords } from './words.js';
+import { casesOf, differenceWords, moreWords } from './words.js';
 
 /** Differences of a case that are told. */
 const SHOWN = 100;
@@ -10,22 +10,18 @@ const SHOWN = 100;
  * test case per case. Times are left out, so that the same result is the same file.
  */
 export function checkJunit(result: CheckResult): string {
-  const { failed, error } = result.summary;
-  const cases = [...everyCase(result)];
+  const { cases, failed, error } = result.summary;
+  const tests = cases + result.traces.filter((trace) => trace.cases.length === 0).length;
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites name="swiotlb-replay check" tests="${cases.length}" failures="${failed}" errors="${error}">`,
-    ...result.traces.flatMap((trace) =>
-      suite(
-        trace,
-        cases.filter((each) => each.trace === trace).map(({ each }) => each),
-      ),
-    ),
+    `<testsuites name="swiotlb-replay check" tests="${tests}" failures="${failed}" errors="${error}">`,
+    ...result.traces.flatMap(suite),
     '</testsuites>\n',
   ].join('\n');
 }
 
-function suite(trace: TraceResult, cases: readonly CaseResult[]): string[] {
+function suite(trace: TraceResult): string[] {
+  const cases = casesOf(trace);
   const count = (status: string): number => cases.filter((each) => each.status === status).length;
   const counts =
     `tests="${cases.length}" failures="${count('failed')}" errors="${count('error')}"` +

@@ -15,7 +15,7 @@ const WORDS: Record<CheckStatus, string> = {
 
 /** A check as a Markdown page: the sum, what differs, and a table of the traces. */
 export function checkMarkdown(result: CheckResult): string {
-  const bad = [...everyCase(result)].filter(({ each }) => each.differences.length > 0);
+  const bad = everyCase(result).filter(({ each }) => each.differences.length > 0);
   const lines = ['## swiotlb-replay check', '', summaryWords(result), ''];
   for (const { trace, each } of bad.slice(0, SHOWN_CASES)) {
     lines.push(`### ${markdown(trace.trace)}, ${markdown(each.name)}`, '');

@@ -39,7 +39,7 @@ interface Told {
  * for the others, and what exceeds what code scanning takes to one result at the end.
  */
 export function checkSarif(result: CheckResult): string {
-  const all = [...everyCase(result)].flatMap(({ trace, each }) => caseResults(trace.trace, each));
+  const all = everyCase(result).flatMap(({ trace, each }) => caseResults(trace.trace, each));
   const told = all.length > RESULTS_PER_RUN ? all.slice(0, RESULTS_PER_RUN - 1) : all;
   if (told.length < all.length) told.push(remainder(all.slice(told.length)));
   return `${harmlessJson({

@@ -25,15 +25,14 @@ export function summaryWords({ summary }: CheckResult): string {
   return words.join(', ');
 }
 
-/** Every case with its trace; a trace without cases comes once, with a case that says why. */
-export function* everyCase({ traces }: CheckResult): Generator<{
-  trace: TraceResult;
-  each: CaseResult;
-}> {
-  for (const trace of traces) {
-    for (const each of trace.cases) yield { trace, each };
-    if (trace.cases.length === 0) yield { trace, each: caseInstead(trace) };
-  }
+/** Every case with its trace; see casesOf(). */
+export function everyCase({ traces }: CheckResult): { trace: TraceResult; each: CaseResult }[] {
+  return traces.flatMap((trace) => casesOf(trace).map((each) => ({ trace, each })));
+}
+
+/** The cases of a trace; where it has none, one that says why. */
+export function casesOf(trace: TraceResult): CaseResult[] {
+  return trace.cases.length > 0 ? trace.cases : [caseInstead(trace)];
 }
 
 function caseInstead({ status, reason }: TraceResult): CaseResult {
