@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { RULES } from '../src/check/rules.js';
 import { FORMATS } from '../src/formats/table.js';
 import { RELEASES } from '../src/kernel/releases.js';
+import { CHECK_RENDERERS } from '../src/render/check/table.js';
 import { RENDERERS } from '../src/render/table.js';
 import { PROJECT } from './support/cli.js';
 
@@ -21,7 +22,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   analysis: ['kernel', 'events', 'swiotlb', 'iommu', 'dma', 'replay'],
   check: ['kernel', 'events', 'swiotlb', 'iommu', 'dma', 'replay', 'analysis'],
   report: ['kernel', 'events', 'swiotlb', 'iommu', 'dma', 'replay', 'analysis', 'check'],
-  render: ['events', 'analysis', 'check', 'report'],
+  corpus: ['kernel', 'events', 'replay', 'analysis', 'check', 'report'],
+  render: ['events', 'analysis', 'check', 'report', 'corpus'],
   cli: [
     'kernel',
     'events',
@@ -35,6 +37,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'analysis',
     'check',
     'report',
+    'corpus',
     'render',
   ],
 };
@@ -111,7 +114,7 @@ describe('the house', () => {
 
 describe('the tables', () => {
   test('name everything once', () => {
-    for (const table of [FORMATS, RELEASES, RENDERERS]) {
+    for (const table of [FORMATS, RELEASES, RENDERERS, CHECK_RENDERERS]) {
       const names = table.map(({ name }) => name);
       expect(new Set(names).size).toBe(names.length);
     }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { captureCommand } from './captureCommand.js';
+import { checkCommand } from './checkCommand.js';
 import { diagnoseCommand } from './diagnoseCommand.js';
 import { diffCommand } from './diffCommand.js';
 import { explainCommand } from './explainCommand.js';
@@ -14,12 +15,17 @@ const SEED = 'traces/double-allocation/trace.log';
 const LOG = 'traces/full-or-not/dmesg.log';
 const EXAMPLES: Record<string, readonly string[]> = {
   replay: [SEED, `${SEED} --kernel v6.9`, `${SEED} --json --no-allocations`],
-  verify: [`verify ${SEED} --kernel v6.8`, 'verify traces/*/trace.*'],
+  verify: [`verify ${SEED} --kernel v6.8`, 'verify traces/*/trace.csv'],
   diff: [`diff ${SEED} --old v6.8 --new v6.9`, `diff ${SEED} --old v6.8 --new v6.8+will-v1 --json`],
   identify: [`identify ${SEED}`, 'identify traces/*/trace.csv --json'],
   explain: [
     `explain ${SEED} --line 2 --kernel v6.9`,
     'explain traces/stepped-over/trace.csv --line 17',
+  ],
+  check: [
+    'check traces/',
+    'check traces/ --output ktap --shard 1/2',
+    'check traces/double-allocation --output github --report sarif=check.sarif',
   ],
   diagnose: [`diagnose ${LOG}`, `diagnose ${LOG} --json`],
   capture: [
@@ -49,6 +55,7 @@ export function createProgram(): Command {
   program.addCommand(identifyCommand());
   program.addCommand(diffCommand());
   program.addCommand(explainCommand());
+  program.addCommand(checkCommand());
   program.addCommand(diagnoseCommand());
   program.addCommand(captureCommand());
   program.addCommand(kernelsCommand());

@@ -18,6 +18,11 @@ export function harmlessLines(text: string): string {
   return text.split('\n').map(harmless).join('\n');
 }
 
+/** Text with halves of surrogate pairs, which no encoding can hold, replaced. */
+export function wellFormed(text: string): string {
+  return text.replace(/\p{Cs}/gu, '\ufffd');
+}
+
 /** JSON in which dangerous characters are written as escapes; its meaning is the same. */
 export function harmlessJson(value: unknown): string {
   return JSON.stringify(value).replace(DANGEROUS, (character) =>

@@ -12,7 +12,7 @@ const STORIES = readdirSync(join(PROJECT, 'traces'))
   .map((name) => `traces/${name}`)
   .flatMap((folder) =>
     readdirSync(join(PROJECT, folder))
-      .filter((name) => name.startsWith('trace.'))
+      .filter((name) => /^trace\.\w+$/.test(name))
       .map((name) => `${folder}/${name}`),
   );
 

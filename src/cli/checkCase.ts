@@ -1,0 +1,74 @@
+import { dirname, join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { LISTED_ADDRESSES, logAddresses } from '../corpus/addresses.js';
+import { type ExpectedCase, optionArguments } from '../corpus/expectation.js';
+import { type Observation, observe } from '../corpus/observation.js';
+import { UserError } from '../events/errors.js';
+import { watchForReport } from '../report/watch.js';
+import { addReplayOptions, type ReplayOptions } from './options.js';
+import { chooseReleases, replayTrace } from './run.js';
+
+/** A replay that is to be done: plain data, so that it can go to a worker. */
+export interface CheckJob {
+  /** As the file system knows it. */
+  path: string;
+  /** As messages name it. */
+  name: string;
+  /** Undefined for the release that the trace names, or that explains it. */
+  kernel: string | undefined;
+  options: ExpectedCase['options'];
+  /** Addresses that are expected one by one. */
+  listed: number;
+}
+
+/** What must be replayed for a case of a trace. */
+export function jobOf(
+  { path, name }: Pick<CheckJob, 'path' | 'name'>,
+  { kernel, options, addresses }: Omit<ExpectedCase, 'kernel'> & Pick<CheckJob, 'kernel'>,
+): CheckJob {
+  return { path, name, kernel, options, listed: addresses?.length ?? 0 };
+}
+
+/**
+ * Replays a case.
+ * @returns what it showed, or the message of why it cannot be replayed
+ */
+export async function runCheckJob(job: CheckJob): Promise<Observation | string> {
+  try {
+    const options = replayOptions(job);
+    const { runs, info, trace } = await replayTrace(
+      job.path,
+      options,
+      (known) => chooseReleases(job.kernel, known),
+      (session) => {
+        const report = watchForReport(session, { first: 0, last: 0 });
+        const addresses = logAddresses(Math.max(LISTED_ADDRESSES, job.listed) + 1);
+        session.observers.push(addresses);
+        return { report, addresses };
+      },
+    );
+    const [{ watch }] = runs;
+    return observe(watch.report.report(trace, info, undefined), watch.addresses.observed());
+  } catch (error) {
+    const message = (error as Error).message.replaceAll(job.path, job.name);
+    if (error instanceof UserError) return message;
+    return `the replay broke off: ${message}; this is a fault of swiotlb-replay: please report it`;
+  }
+}
+
+/** The options of a case, read as the command line's are. */
+function replayOptions({ path, options }: CheckJob): ReplayOptions {
+  const { dmesg, ...others } = options ?? {};
+  const command = addReplayOptions(new Command('case'), false)
+    .exitOverride()
+    .configureOutput({ writeErr() {} });
+  try {
+    command.parse(optionArguments(others), { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    throw new UserError(`options of the case: ${error.message.replace(/^error: /, '')}`);
+  }
+  const parsed = command.opts<ReplayOptions>();
+  if (dmesg !== undefined) parsed.dmesg = join(dirname(path), dmesg);
+  return parsed;
+}

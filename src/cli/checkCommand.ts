@@ -1,0 +1,173 @@
+import { availableParallelism } from 'node:os';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { EXPECT_SUFFIX, type ExpectedCase } from '../corpus/expectation.js';
+import {
+  type CheckResult,
+  caseResult,
+  checkResult,
+  type TraceResult,
+  traceResult,
+  withoutCases,
+} from '../corpus/result.js';
+import { inShard, parseShard, type Shard } from '../corpus/shard.js';
+import { UserError } from '../events/errors.js';
+import { CHECK_RENDERERS, type CheckRenderer } from '../render/check/table.js';
+import { jobOf } from './checkCase.js';
+import { type CorpusFile, corpusFiles, isTrace, readExpectation } from './checkFiles.js';
+import { runCheckJobs } from './checkPool.js';
+import { updateExpectations } from './checkUpdate.js';
+import { complain } from './eachTrace.js';
+import { Exit } from './exit.js';
+import { openOutput, renderOptions } from './output.js';
+
+interface Options {
+  output: string;
+  json?: boolean;
+  file?: string;
+  report: { renderer: CheckRenderer; file: string }[];
+  jobs: number;
+  shard?: Shard;
+  update?: boolean;
+  kernel: string[];
+}
+
+const FORMAT_NAMES = CHECK_RENDERERS.map(({ name }) => name);
+
+/** `check PATH...`: replays of a corpus against the expectations beside its traces. */
+export function checkCommand(): Command {
+  return new Command('check')
+    .summary('compare replays of a corpus with the expectations beside its traces')
+    .description(
+      'Replay every trace at or below the paths that has an expectation file beside\n' +
+        `it (TRACE${EXPECT_SUFFIX}), and tell where findings, addresses or bounds differ.\n` +
+        'Exit status 1 where something differs, 2 where a trace or an expectation cannot\n' +
+        'be used, 3 where no trace has expectations.',
+    )
+    .argument('<path...>', 'traces, and folders to look for them')
+    .addOption(
+      new Option('--output <format>', 'how to report').choices(FORMAT_NAMES).default('text'),
+    )
+    .option('--json', 'short for --output json')
+    .option('-o, --file <file>', 'write the report to a file, complete or not at all')
+    .option(
+      '--report <format=file>',
+      'another report of the same check, into a file; repeatable',
+      collectReport,
+      [],
+    )
+    .option('--jobs <n>', 'replays at a time', parseJobs, availableParallelism())
+    .option('--shard <i/n>', 'check the i-th of n parts of the corpus', parseShardOption)
+    .addOption(
+      new Option('--update', 'write what the replays show as the new expectations').conflicts([
+        'output',
+        'json',
+        'file',
+        'report',
+      ]),
+    )
+    .option(
+      '--kernel <release>',
+      'with --update: expect something of this release too; repeatable',
+      (text: string, previous: string[]) => [...previous, text],
+      [],
+    )
+    .action(check);
+}
+
+async function check(paths: string[], options: Options): Promise<void> {
+  if (options.kernel.length > 0 && !options.update) {
+    throw new UserError(
+      '--kernel goes with --update: what a check replays stands in the expectations',
+    );
+  }
+  const files = await wantedFiles(paths, options.shard);
+  if (options.update) {
+    process.exitCode = await updateExpectations(files, options);
+    return;
+  }
+  const result = checkResult(await checkFiles(files, options.jobs));
+  const name = options.json ? 'json' : options.output;
+  const renderer = CHECK_RENDERERS.find((each) => each.name === name) ?? CHECK_RENDERERS[0];
+  for (const report of [...options.report, { renderer, file: options.file }]) {
+    const output = openOutput(report.file);
+    await output.write(report.renderer.render(result, renderOptions(report.file)));
+    await output.done();
+  }
+  process.exitCode = exitStatus(result);
+}
+
+/** Files of the corpus that this run is about; what nobody named counts only if it is a trace. */
+async function wantedFiles(
+  paths: readonly string[],
+  shard: Shard | undefined,
+): Promise<CorpusFile[]> {
+  const files: CorpusFile[] = [];
+  for (const file of corpusFiles(paths)) {
+    if (file.isExpected || file.isNamed || (await isTrace(file.path))) files.push(file);
+  }
+  if (files.length === 0) throw new UserError(`${paths.join(', ')}: no traces are there to check`);
+  return shard === undefined ? files : inShard(files, shard);
+}
+
+async function checkFiles(files: readonly CorpusFile[], threads: number): Promise<TraceResult[]> {
+  const plans = files.map((file) => ({ file, ...planOf(file) }));
+  const jobs = plans.flatMap(({ file, cases }) => cases.map((each) => jobOf(file, each)));
+  const observed = await runCheckJobs(jobs, threads);
+  let at = 0;
+  return plans.map(
+    ({ file, cases, instead }) =>
+      instead ??
+      traceResult(
+        file.name,
+        cases.map((each) => caseResult(each, observed[at++])),
+      ),
+  );
+}
+
+/** The cases of a file, or the result of one that has none. */
+function planOf(file: CorpusFile): { cases: ExpectedCase[]; instead?: TraceResult } {
+  if (!file.isExpected) {
+    const instead = withoutCases(file.name, 'skipped', `no ${EXPECT_SUFFIX} file beside it`);
+    return { cases: [], instead };
+  }
+  if (file.isMissing) {
+    const reason = 'its expectations are there, but the trace is not';
+    return { cases: [], instead: withoutCases(file.name, 'error', reason) };
+  }
+  try {
+    return { cases: readExpectation(file).cases };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { cases: [], instead: withoutCases(file.name, 'error', error.message) };
+  }
+}
+
+function exitStatus({ summary }: CheckResult): number {
+  if (summary.error > 0) return Exit.unusable;
+  if (summary.failed > 0) return Exit.found;
+  if (summary.passed > 0 || summary.traces === 0) return Exit.ok;
+  complain('no trace has expectations, so nothing was checked; --update writes them');
+  return Exit.unproved;
+}
+
+function collectReport(text: string, previous: Options['report']): Options['report'] {
+  const equals = text.indexOf('=');
+  const renderer = CHECK_RENDERERS.find(({ name }) => name === text.slice(0, equals));
+  if (renderer === undefined || equals === text.length - 1) {
+    throw new InvalidArgumentError(
+      `It is FORMAT=FILE with a FORMAT of ${FORMAT_NAMES.join(', ')}.`,
+    );
+  }
+  return [...previous, { renderer, file: text.slice(equals + 1) }];
+}
+
+function parseJobs(text: string): number {
+  if (!/^[1-9]\d{0,2}$/.test(text)) throw new InvalidArgumentError('It is a number from 1 to 999.');
+  return Number(text);
+}
+
+function parseShardOption(text: string): Shard {
+  const shard = parseShard(text);
+  if (shard === undefined) throw new InvalidArgumentError('It is I/N, such as 2/4.');
+  return shard;
+}

@@ -1,0 +1,321 @@
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { Ajv } from 'ajv';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { MEASURES } from '../../src/corpus/bounds.js';
+import type { ExpectedCase } from '../../src/corpus/expectation.js';
+import { PROJECT, swiotlbReplay } from '../support/cli.js';
+
+const EXPECT = 'trace.csv.expect.json';
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'check-'));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** A trace of `maps` maps of 2 KiB, each behind the other, recorded on v6.12. */
+function trace(maps: number, device = 'sda'): string {
+  const rows = Array.from(
+    { length: maps },
+    (_, n) => `${device},map,0x2000000,2048,0x${(0x80000000 + n * 2048).toString(16)}`,
+  );
+  return [
+    '#swiotlb-trace 1',
+    '#kernel version=v6.12 page_size=4096 dynamic=0',
+    `#pool name=default base=0x80000000 nslabs=8192 areas=1 index=0`,
+    'dev,op,orig_addr,size,tlb_addr',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
+function put(name: string, text: string): string {
+  const path = join(folder, name);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+  return path;
+}
+
+const check = (...args: string[]) => swiotlbReplay(['check', ...args]);
+const read = (name: string) => readFileSync(join(folder, name), 'utf8');
+const casesOf = (name: string): ExpectedCase[] => JSON.parse(read(name)).cases;
+const putCases = (name: string, cases: unknown[]) =>
+  put(name, JSON.stringify({ schema: 'swiotlb-replay/expect@1', cases }));
+
+describe('the stories', () => {
+  test('are all as expected', () => {
+    const { status, stdout, stderr } = check('traces/');
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/^(\d+) of \1 cases as expected\n$/);
+    expect(status).toBe(0);
+  });
+
+  test('have expectations that hold against their schema, of two releases each', () => {
+    const schema = JSON.parse(readFileSync(join(PROJECT, 'docs/schema/expect-1.json'), 'utf8'));
+    const validate = new Ajv({ allErrors: true }).compile(schema);
+    const files = readdirSync(join(PROJECT, 'traces'), {
+      recursive: true,
+      encoding: 'utf8',
+    }).filter((name) => name.endsWith('.expect.json'));
+    expect(files.length).toBeGreaterThanOrEqual(8);
+    for (const file of files) {
+      const data = JSON.parse(readFileSync(join(PROJECT, 'traces', file), 'utf8'));
+      validate(data);
+      expect(validate.errors).toBeNull();
+      expect(data.cases.length).toBeGreaterThanOrEqual(2);
+    }
+  });
+
+  test('fail with trace, line, expected and actual when one address of one expectation changes', () => {
+    cpSync(join(PROJECT, 'traces'), folder, { recursive: true });
+    const name = 'page-bits/trace.csv.expect.json';
+    writeFileSync(join(folder, name), read(name).replace('0x80002000', '0x80002800'));
+    const { status, stdout } = check(folder);
+    expect(status).toBe(1);
+    expect(stdout).toContain('page-bits/trace.csv  v6.8\n');
+    expect(stdout).toContain('\n  line 7: address: expected 0x80002800, actual 0x80002000\n');
+    expect(stdout).toContain('15 of 16 cases as expected, 1 differs\n');
+  });
+
+  test('stay as they are when they are updated', () => {
+    cpSync(join(PROJECT, 'traces'), folder, { recursive: true });
+    const { stdout, status } = check(folder, '--update');
+    expect(stdout).toMatch(/^0 written, 0 changed, \d+ stay as they are\n$/);
+    expect(status).toBe(0);
+  });
+});
+
+test('the help ends with examples that run', () => {
+  const examples = [...check('--help').stdout.matchAll(/^ {2}swiotlb-replay (.+)$/gm)];
+  expect(examples.length).toBeGreaterThanOrEqual(2);
+  for (const [, example] of examples) {
+    const args = example.replace('check.sarif', join(folder, 'check.sarif')).split(' ');
+    expect(swiotlbReplay(args)).toMatchObject({ status: 0, stderr: '' });
+  }
+});
+
+test('the schema of expectations knows every number that a bound may be about', () => {
+  const schema = JSON.parse(readFileSync(join(PROJECT, 'docs/schema/expect-1.json'), 'utf8'));
+  const { pattern } = schema.properties.cases.items.properties.bounds.items;
+  expect(/^\^\(([\w|]+)\)/.exec(pattern)?.[1].split('|')).toEqual(Object.keys(MEASURES));
+});
+
+describe('an update', () => {
+  test('writes expectations that the next check finds met', () => {
+    const path = put('a/trace.csv', trace(3));
+    expect(check(path, '--update', '--kernel', 'v6.8', '--kernel', 'recorded').status).toBe(0);
+    expect(casesOf(`a/${EXPECT}`).map(({ kernel }) => kernel)).toEqual(['v6.8', 'recorded']);
+    expect(check(folder)).toMatchObject({ status: 0, stdout: '2 of 2 cases as expected\n' });
+  });
+
+  test('names the release that the trace names, and changes one line for one address', () => {
+    const path = put('trace.csv', trace(3));
+    check(path, '--update');
+    const before = read(EXPECT).split('\n');
+    expect(casesOf(EXPECT)[0].kernel).toBe('v6.12');
+    put(
+      'trace.csv',
+      trace(3).replace(
+        '\nsda,map,0x2000000,2048,0x80001000\n',
+        '\nsda,map,0x2000000,2048,0x80001000\nsda,map,0x2000000,2048,0x80001800\n',
+      ),
+    );
+    expect(check(folder).status).toBe(1);
+    expect(check(folder, '--update').stdout).toMatch(/^changed .*trace\.csv\.expect\.json\n/);
+    const after = read(EXPECT).split('\n');
+    expect(after.filter((line) => !before.includes(line))).toEqual([
+      '        { "line": 7, "address": "0x80001000" },',
+      '        { "line": 8, "address": "0x80001800" }',
+    ]);
+  });
+
+  test('keeps a file of which a case cannot be replayed', () => {
+    put('trace.csv', trace(1));
+    putCases(EXPECT, [{ kernel: 'v6.8', findings: [] }, { kernel: 'v99.1' }]);
+    const before = read(EXPECT);
+    const { status, stderr } = check(folder, '--update');
+    expect(status).toBe(2);
+    expect(stderr).toContain('trace.csv, v99.1: unknown kernel v99.1');
+    expect(read(EXPECT)).toBe(before);
+  });
+
+  test('is needed for --kernel', () => {
+    expect(check('traces', '--kernel', 'v6.8')).toMatchObject({ status: 2, stdout: '' });
+  });
+});
+
+describe('a case', () => {
+  test('takes options, a boot log beside the trace among them', () => {
+    put('trace.csv', 'dev,op,orig_addr,size\nsda,map,0x1000800,2048\n');
+    put(
+      'boot.log',
+      '[    0.5] software IO TLB: mapped [mem 0x0000000070000000-0x0000000074000000] (64MB)\n',
+    );
+    const options = { dmesg: 'boot.log', devices: ['sd*:min_align_mask=0xfff'] };
+    putCases(EXPECT, [
+      { kernel: 'v6.12', options, addresses: [{ line: 2, address: '0x70000800' }] },
+      { kernel: 'v6.12', bounds: ['failed <= 0'] },
+    ]);
+    const { stdout } = check(folder);
+    expect(stdout).toContain('1 of 2 cases as expected, 1 could not be checked');
+    expect(stdout).toMatch(/trace\.csv {2}v6\.12\n {2}the trace does not say where the pool lies/);
+  });
+
+  test.each([
+    [{ devices: ['sda:size=1'] }, 'options of the case'],
+    [{ pools: ['base=1'] }, 'base=1 is not a multiple of 2048'],
+    [{ dmesg: 'missing.log' }, 'missing.log: '],
+  ])('with options %j cannot be checked', (options, message) => {
+    put('trace.csv', trace(1));
+    putCases(EXPECT, [{ kernel: 'v6.8', options }]);
+    const { status, stdout, stderr } = check(folder);
+    expect(status).toBe(2);
+    expect(stdout).toContain('ERROR');
+    expect(stdout.replace(/\s+/g, ' ')).toContain(message);
+    expect(stderr).toBe('');
+  });
+
+  test('has digests when the trace is long, and a failing check tells the block', () => {
+    const path = put('trace.csv', trace(5000));
+    check(path, '--update');
+    const [{ addresses, addressBlocks }] = casesOf(EXPECT);
+    expect(addresses).toBeUndefined();
+    expect(addressBlocks?.map(({ line, count }) => [line, count])).toEqual([
+      [5, 4096],
+      [4101, 904],
+    ]);
+    expect(check(path).status).toBe(0);
+    put('trace.csv', trace(4999));
+    expect(check(path).stdout).toContain('line 4101: address: expected 904 results from line 4101');
+  });
+
+  test('of an incomplete trace passes only where that is expected', () => {
+    put('trace.csv', `${trace(1)}#${'x'.repeat(1 << 20)}\n`);
+    putCases(EXPECT, [{ kernel: 'v6.8' }]);
+    expect(check(folder).status).toBe(1);
+    check(folder, '--update');
+    expect(casesOf(EXPECT)).toEqual([{ kernel: 'v6.8', incomplete: true }]);
+    expect(check(folder).status).toBe(0);
+  });
+});
+
+describe('what cannot be checked', () => {
+  test('is told with what can, and ends in exit status 2', () => {
+    put('a.csv', trace(1));
+    put('a.csv.expect.json', '{');
+    put('b.csv.expect.json', '{}');
+    put('c.csv', trace(1));
+    putCases('c.csv.expect.json', [{ kernel: 'v6.8', bounds: ['failed <= 0'] }]);
+    const { status, stdout } = check(folder);
+    expect(status).toBe(2);
+    expect(stdout).toMatch(/ERROR .*a\.csv\n.*a\.csv\.expect\.json: line 1: is no JSON/);
+    expect(stdout).toMatch(/ERROR .*b\.csv\n.*the trace is not/);
+    expect(stdout).toContain('1 of 1 case as expected, 2 could not be checked');
+  });
+
+  test('are traces without expectations, which are listed; other files are not', () => {
+    put('a.csv', trace(1));
+    put('notes.md', 'no trace\n');
+    const { status, stdout, stderr } = check(folder);
+    expect(stdout).toMatch(/^SKIPPED .*a\.csv: no \.expect\.json file beside it\n0 of 0 cases/);
+    expect(stdout).not.toContain('notes');
+    expect(status).toBe(3);
+    expect(stderr).toContain('--update writes them');
+  });
+
+  test.each([
+    [['no-such-folder']],
+    [['-']],
+    [['docs/schema']],
+    [['traces', '--shard', '3/2']],
+    [['traces', '--jobs', '0']],
+    [['traces', '--update', '--json']],
+    [['traces', '--report', 'sarif']],
+  ])('is wrong usage: %j', (args) => {
+    const { status, stdout, stderr } = check(...args);
+    expect(status).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr).not.toContain('internal');
+  });
+});
+
+describe('a result', () => {
+  const outputs = ['text', 'json', 'jsonl', 'ktap', 'junit', 'sarif', 'github', 'markdown'];
+
+  test('is the same with one thread and with several, from wherever it is started', () => {
+    for (const output of outputs) {
+      const args = ['traces', '--output', output];
+      const one = check(...args, '--jobs', '1').stdout;
+      expect(check(...args, '--jobs', '3').stdout).toBe(one);
+      expect(one).not.toContain(PROJECT);
+    }
+    const files = check(
+      'traces/page-bits',
+      'traces/page-bits/trace.csv',
+      join(PROJECT, 'traces/page-bits'),
+    );
+    expect(files.stdout).toBe('2 of 2 cases as expected\n');
+  });
+
+  test('of the shards together is that of the whole', () => {
+    const traces = (...args: string[]): string[] =>
+      JSON.parse(check('traces', '--json', ...args).stdout).traces.map(
+        (each: { trace: string }) => each.trace,
+      );
+    const shards = ['1/3', '2/3', '3/3'].map((shard) => traces('--shard', shard));
+    expect(shards.flat().sort()).toEqual(traces());
+    expect(check('traces/page-bits', '--shard', '2/2').status).toBe(0);
+  });
+
+  test('as JSON holds against its schema', () => {
+    const schema = JSON.parse(readFileSync(join(PROJECT, 'docs/schema/check-1.json'), 'utf8'));
+    const validate = new Ajv({ allErrors: true, allowUnionTypes: true }).compile(schema);
+    put('a.csv', trace(1));
+    put('b.csv', trace(1));
+    putCases('b.csv.expect.json', [{ kernel: 'v6.8', addresses: [] }, { kernel: 'v99' }]);
+    putCases('c.csv.expect.json', [{ kernel: 'v6.8' }]);
+    const result = JSON.parse(check(folder, '--json').stdout);
+    validate(result);
+    expect(validate.errors).toBeNull();
+    expect(result.summary).toEqual({
+      traces: 3,
+      cases: 2,
+      passed: 0,
+      failed: 1,
+      error: 2,
+      skipped: 1,
+    });
+  });
+
+  test('goes to several files at once', () => {
+    const sarif = join(folder, 'check.sarif');
+    const junit = join(folder, 'check.xml');
+    const { stdout } = check('traces', '--report', `sarif=${sarif}`, '--report', `junit=${junit}`);
+    expect(stdout).toMatch(/as expected\n$/);
+    expect(JSON.parse(read('check.sarif')).version).toBe('2.1.0');
+    expect(read('check.xml')).toContain('<testsuites ');
+  });
+
+  test('tells of hostile device names without passing them on', () => {
+    put('trace.csv', trace(1, '"\u001b]0;x\u0007\u202e::error::"'));
+    putCases(EXPECT, [{ kernel: 'v6.8', findings: [] }]);
+    for (const output of outputs) {
+      const { stdout, status } = check(folder, '--output', output);
+      expect(status).toBe(1);
+      expect(stdout).toContain('leak');
+      expect(stdout).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
+    }
+  });
+});
