@@ -80,11 +80,10 @@ const ARGUMENTS: Record<DmaRow['op'], string> = {
 
 /** What a row of a dma-iommu trace must have, by its op. */
 export function checkDmaRow(row: DmaRow): DmaRow {
-  const { op, id, phys, size, dir, dma } = row;
+  const { op, id, phys, size, dir } = row;
   const checks: Record<string, () => void> = {
     id: () => need(op, 'id', !Number.isNaN(id)),
     phys: () => need(op, 'phys', phys.length > 0),
-    dma: () => need(op, 'dma', dma.length > 0),
     dir: () => need(op, 'dir', !Number.isNaN(dir)),
     size: () => needSize(op, size, 1, MAX_SIZE),
     range: () => needSize(op, size, 0, MAX_SIZE),
