@@ -9,6 +9,7 @@ import {
   type MapAnswer,
 } from '../swiotlb/allocator.js';
 import { allocPages, mapSingle } from '../swiotlb/calls.js';
+import type { SessionOptions } from './devices.js';
 import { createMirror, type Mirror } from './mirror.js';
 import type { Outcome } from './outcome.js';
 import type { Session } from './session.js';
@@ -27,11 +28,10 @@ export interface Foreteller {
   synchronyOf(outcome: Outcome): Synchrony;
   /**
    * What the new side would answer; to be called before the old side takes anything.
-   * @param device as `viewOf` gave it, or the same with other pools
    * @param transientBase of the new side
    * @param answer filled; it foretells, and nothing is taken
    */
-  ask(outcome: Outcome, device: Device, transientBase: number, answer: MapAnswer): void;
+  ask(outcome: Outcome, transientBase: number, answer: MapAnswer): void;
   /** Keeps mirrors up after a request. */
   onRequest(outcome: Outcome): void;
   /** Keeps mirrors up after a release. */
@@ -52,14 +52,39 @@ export function emptyForetold(): MapAnswer {
   return { ...emptyAnswer(), foretells: true };
 }
 
+const request = emptyRequest();
+
+/**
+ * What a release would answer to the request of an outcome.
+ * @param device the outcome's, or one that sees other pools
+ * @param answer filled; it foretells, and nothing is taken
+ */
+export function foretell(
+  { release, pageSize }: SessionOptions,
+  outcome: Outcome,
+  device: Device,
+  transientBase: number,
+  answer: MapAnswer,
+): void {
+  request.origAddr = outcome.origAddr;
+  request.mappingSize = outcome.size;
+  request.allocSize = outcome.allocSize;
+  request.allocAlignMask = outcome.allocAlignMask;
+  request.minAlignMask = device.minAlignMask;
+  request.cpu = outcome.cpu;
+  request.transientBase = transientBase;
+  request.lookAt = outcome.look === Look.lastArea ? outcome.recordedAddr : Number.NaN;
+  const call = outcome.op === Op.map ? mapSingle : allocPages;
+  call(release, pageSize, device, request, answer);
+}
+
 /**
  * A foreteller for two sessions of one trace.
  * @param old its observers ask
  * @param fresh has seen every device first
  */
 export function createForeteller(old: Session, fresh: Session): Foreteller {
-  const { release, pageSize } = fresh.options;
-  const request = emptyRequest();
+  const { release } = fresh.options;
   const views: View[] = [];
   const mirrors = new Map<Allocator, Mirror>();
 
@@ -105,18 +130,10 @@ export function createForeteller(old: Session, fresh: Session): Foreteller {
   return {
     viewOf: (outcome) => viewFor(outcome).device,
     synchronyOf: (outcome) => viewFor(outcome).synchrony,
-    ask(outcome, device, transientBase, answer) {
-      viewFor(outcome).mirror?.setStartIndexes();
-      request.origAddr = outcome.origAddr;
-      request.mappingSize = outcome.size;
-      request.allocSize = outcome.allocSize;
-      request.allocAlignMask = outcome.allocAlignMask;
-      request.minAlignMask = device.minAlignMask;
-      request.cpu = outcome.cpu;
-      request.transientBase = transientBase;
-      request.lookAt = outcome.look === Look.lastArea ? outcome.recordedAddr : Number.NaN;
-      const call = outcome.op === Op.map ? mapSingle : allocPages;
-      call(release, pageSize, device, request, answer);
+    ask(outcome, transientBase, answer) {
+      const { device, mirror } = viewFor(outcome);
+      mirror?.setStartIndexes();
+      foretell(fresh.options, outcome, device, transientBase, answer);
     },
     onRequest: (outcome) => viewFor(outcome).mirror?.take(outcome),
     onRelease: (outcome) => viewFor(outcome).mirror?.release(outcome),
