@@ -117,6 +117,7 @@ export function createComparison(
     synchrony: 'exact',
     unplaced: 0,
     new: {
+      beforeRequest: ({ device }) => foretellerOf().beforeNewRequest(device.allocator),
       onRequest: ({ answer, transientBase }) => answers.push(answer, transientBase),
     },
     old: {
@@ -181,7 +182,7 @@ export function createComparison(
     const { old, new: fresh } = sessions();
     const { transientBase } = fromNew;
     const explained = explainDivergence(old, fresh, foretellerOf(), outcome, transientBase);
-    comparison.divergence = explained.divergence;
+    comparison.divergence = { ...explained.divergence, given: served(fromNew.address) };
     return explained.alone;
   }
 

@@ -13,11 +13,13 @@ export interface Divergence {
   line: number;
   old: Explanation;
   new: Explanation;
+  /** What the new side gave in the replay: another address where its searches started elsewhere; undefined where refused. */
+  given: number | undefined;
 }
 
 /** A divergence, and the new side's answer from the old side's state. */
 export interface ExplainedDivergence {
-  divergence: Divergence;
+  divergence: Omit<Divergence, 'given'>;
   alone: MapAnswer;
 }
 

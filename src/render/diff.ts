@@ -4,7 +4,7 @@ import { areDifferent, type DiffReport, regressionsOf, totalOf } from '../report
 import { inOrderOfRules, type OneSided } from '../report/findingComparison.js';
 import { columns, counted, wrap } from './columns.js';
 import { differenceHeads, differenceRows, moreDifferences, totalRows } from './diffRows.js';
-import { divergenceWords, sideWords } from './divergence.js';
+import { divergenceWords, givenWords, sideWords } from './divergence.js';
 import { harmless } from './harmless.js';
 import type { RenderOptions } from './table.js';
 
@@ -79,6 +79,8 @@ function divergence(diff: DiffReport, width: number, chalk: ChalkInstance): stri
       ...candidates.flatMap((line) => wrap(' '.repeat(indent + 2), line, width)),
     ];
   });
+  const given = givenWords(divergence);
+  if (given !== '') sides.push(...wrap(' '.repeat(indent), given, width));
   return [chalk.bold(`First difference: ${divergenceWords(divergence)}`), ...sides];
 }
 

@@ -30,6 +30,7 @@ export function diffJson(diff: DiffReport, onlyRegressions: boolean): string {
             line: divergence.line,
             old: explanationValue(divergence.old),
             new: explanationValue(divergence.new),
+            given: address(divergence.given),
           }
         : null,
     independentDifferences: (onlyRegressions ? [] : comparison.origins).map((row) => ({

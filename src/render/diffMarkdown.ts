@@ -4,7 +4,7 @@ import { inOrderOfRules, type OneSided } from '../report/findingComparison.js';
 import { counted } from './columns.js';
 import { verdictWords } from './diff.js';
 import { differenceHeads, differenceRows, moreDifferences, totalRows } from './diffRows.js';
-import { divergenceWords, sideWords } from './divergence.js';
+import { divergenceWords, givenWords, sideWords } from './divergence.js';
 import { markdownTable, plainMarkdown } from './markdown.js';
 
 /** Different addresses and findings that the page shows. */
@@ -56,11 +56,13 @@ function divergence({ comparison, names }: DiffReport): string[] {
       ...candidates.map((line) => `  - ${plainMarkdown(line)}`),
     ];
   };
+  const given = givenWords(divergence);
   return [
     `First difference: ${plainMarkdown(divergenceWords(divergence))}`,
     '',
     ...side(names.old, divergence.old),
     ...side(names.new, divergence.new),
+    ...(given === '' ? [] : [`  - ${given}`]),
   ];
 }
 

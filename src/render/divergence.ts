@@ -25,6 +25,13 @@ export function divergenceWords({ line, old }: Divergence): string {
   return `line ${line}, ${old.op} of ${old.size} bytes for ${harmless(old.device)}`;
 }
 
+/** Where the new side gave something else in the replay, from a state of its own; empty where it did not. */
+export function givenWords({ new: { result }, given }: Divergence): string {
+  if (result?.address === given) return '';
+  const got = given === undefined ? 'fails' : `gives ${hex(given)}`;
+  return `in the replay it ${got}: its searches had started elsewhere`;
+}
+
 /** What a side answered, what it looked for, and what its search met, folded. */
 export function sideWords(explanation: Explanation): SideWords {
   const { result, examined, cause } = explanation;

@@ -32,6 +32,8 @@ export interface Foreteller {
    * @param answer filled; it foretells, and nothing is taken
    */
   ask(outcome: Outcome, transientBase: number, answer: MapAnswer): void;
+  /** To be told the allocator of every request of the new side: where its searches start. */
+  beforeNewRequest(allocator: Allocator): void;
   /** Keeps mirrors up after a request. */
   onRequest(outcome: Outcome): void;
   /** Keeps mirrors up after a release. */
@@ -87,6 +89,8 @@ export function createForeteller(old: Session, fresh: Session): Foreteller {
   const { release } = fresh.options;
   const views: View[] = [];
   const mirrors = new Map<Allocator, Mirror>();
+  const starts = new Map<Allocator, Int32Array>();
+  let lastStarted: Allocator | undefined;
 
   /** The free-run counters of a last, partial segment are the release's. */
   function countsAlike(nslabs: number): boolean {
@@ -102,7 +106,8 @@ export function createForeteller(old: Session, fresh: Session): Foreteller {
   }
 
   function mirrorOf(from: Allocator, like: Allocator): Mirror {
-    const mirror = mirrors.get(from) ?? createMirror(from, like, release.clampsTail);
+    const mirror =
+      mirrors.get(from) ?? createMirror(from, like, release.clampsTail, starts.get(like));
     mirrors.set(from, mirror);
     return mirror;
   }
@@ -134,6 +139,11 @@ export function createForeteller(old: Session, fresh: Session): Foreteller {
       const { device, mirror } = viewFor(outcome);
       mirror?.setStartIndexes();
       foretell(fresh.options, outcome, device, transientBase, answer);
+    },
+    beforeNewRequest(allocator) {
+      if (allocator === lastStarted) return;
+      lastStarted = allocator;
+      if (!starts.has(allocator)) starts.set(allocator, allocator.pool.areaIndex.slice());
     },
     onRequest: (outcome) => viewFor(outcome).mirror?.take(outcome),
     onRelease: (outcome) => viewFor(outcome).mirror?.release(outcome),

@@ -17,10 +17,19 @@ export interface Mirror {
   unplaced: number;
 }
 
-/** A mirror of the pool of `from` that is cut as `like`'s, and searched as that is. */
-export function createMirror(from: Allocator, like: Allocator, clampTail: boolean): Mirror {
+/**
+ * A mirror of the pool of `from` that is cut as `like`'s, and searched as that is.
+ * @param indexes where the searches of `like` started
+ */
+export function createMirror(
+  from: Allocator,
+  like: Allocator,
+  clampTail: boolean,
+  indexes: Int32Array | undefined,
+): Mirror {
   const { name, base, nslabs, areas } = like.pool;
   const pool = createPool({ name, base, nslabs, areas }, clampTail);
+  if (indexes !== undefined) pool.areaIndex.set(indexes);
   const released = emptyReleased();
 
   /** Whether the slots are all in the mirror, and all free or all in use. */

@@ -70,20 +70,22 @@ export function causePairs(old: Report, fresh: Report): Pair<string>[] {
   }));
 }
 
-/** Releases, else pools, else what the caller says: the first that differs. */
+/** Releases, else what is not the same in pools, else what the caller says. */
 function sideNames(old: Report, fresh: Report, names: DiffReport['names']): DiffReport['names'] {
   if (old.kernel !== fresh.kernel) return { old: old.kernel, new: fresh.kernel };
-  const at = old.pools.findIndex(
-    (pool, n) => geometryWords(pool) !== geometryWords(fresh.pools[n]),
-  );
-  if (at < 0) return names;
-  return { old: geometryWords(old.pools[at]), new: geometryWords(fresh.pools[at]) };
+  for (const [n, pool] of old.pools.entries()) {
+    const differing = poolFacts(pool).filter((fact, at) => fact !== poolFacts(fresh.pools[n])[at]);
+    if (differing.length === 0) continue;
+    const others = poolFacts(fresh.pools[n]).filter((fact, at) => fact !== poolFacts(pool)[at]);
+    return { old: differing.join(', '), new: others.join(', ') || 'no pool' };
+  }
+  return names;
 }
 
-function geometryWords(pool: Report['pools'][number] | undefined): string {
-  if (pool === undefined) return 'no pool';
+function poolFacts(pool: Report['pools'][number] | undefined): string[] {
+  if (pool === undefined) return [];
   const areas = pool.areas === 1 ? '1 area' : `${pool.areas} areas`;
-  return `${pool.nslabs} slots, ${areas}, 0x${pool.base.toString(16)}`;
+  return [`${pool.nslabs} slots`, areas, `at 0x${pool.base.toString(16)}`];
 }
 
 /** Whether the sides differ in anything that a user would see. */
