@@ -1,7 +1,7 @@
 import { Chalk, type ChalkInstance } from 'chalk';
 import type { Finding } from '../check/finding.js';
 import { areDifferent, type DiffReport, regressionsOf, totalOf } from '../report/diffReport.js';
-import { inOrderOfRules, type OneSided } from '../report/findingComparison.js';
+import { fairShare, type OneSided } from '../report/findingComparison.js';
 import { columns, counted, wrap } from './columns.js';
 import { differenceHeads, differenceRows, moreDifferences, totalRows } from './diffRows.js';
 import { divergenceWords, givenWords, sideWords } from './divergence.js';
@@ -102,7 +102,7 @@ function findings(title: string, side: OneSided, width: number, chalk: ChalkInst
   const total = totalOf(side);
   if (total === 0) return [];
   const lines = [chalk.bold(`${title}: ${counted(total, 'finding')}`)];
-  const shown = inOrderOfRules(side.first).slice(0, SHOWN_FINDINGS);
+  const shown = fairShare(side.first, SHOWN_FINDINGS);
   lines.push(...shown.flatMap((finding) => findingLines(finding, width)));
   if (total > shown.length) lines.push(`  and ${total - shown.length} more`);
   return lines;

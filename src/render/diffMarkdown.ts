@@ -1,6 +1,6 @@
 import { Chalk } from 'chalk';
 import { areDifferent, type DiffReport, regressionsOf, totalOf } from '../report/diffReport.js';
-import { inOrderOfRules, type OneSided } from '../report/findingComparison.js';
+import { fairShare, type OneSided } from '../report/findingComparison.js';
 import { counted } from './columns.js';
 import { verdictWords } from './diff.js';
 import { differenceHeads, differenceRows, moreDifferences, totalRows } from './diffRows.js';
@@ -84,7 +84,7 @@ function addresses(diff: DiffReport): string[] {
 function findings(title: string, side: OneSided): string[] {
   const total = totalOf(side);
   if (total === 0) return [];
-  const shown = inOrderOfRules(side.first).slice(0, SHOWN_FINDINGS);
+  const shown = fairShare(side.first, SHOWN_FINDINGS);
   const lines = shown.map(
     ({ level, rule, line, device, message }) =>
       `- ${level}, line ${line}, \`${rule}\`: ${plainMarkdown(device)}: ${plainMarkdown(message)}`,

@@ -132,3 +132,15 @@ export function inOrderOfRules(findings: readonly Finding[]): Finding[] {
   const order = Object.keys(RULES);
   return [...findings].sort((x, y) => order.indexOf(x.rule) - order.indexOf(y.rule));
 }
+
+/** Up to `limit` findings, no rule crowding out another, in the order of `inOrderOfRules`. */
+export function fairShare(findings: readonly Finding[], limit: number): Finding[] {
+  const seen = new Map<RuleId, number>();
+  const ranked = findings.map((finding) => {
+    const rank = seen.get(finding.rule) ?? 0;
+    seen.set(finding.rule, rank + 1);
+    return { finding, rank };
+  });
+  ranked.sort((x, y) => x.rank - y.rank);
+  return inOrderOfRules(ranked.slice(0, limit).map(({ finding }) => finding));
+}
