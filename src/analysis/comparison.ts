@@ -1,6 +1,6 @@
 import { OP_NAMES, Op } from '../events/batch.js';
 import { IO_TLB_SIZE, slotsOf } from '../kernel/constants.js';
-import { nslotsOf } from '../replay/allocations.js';
+import { nslotsOf, sizeOf } from '../replay/allocations.js';
 import {
   createForeteller,
   emptyForetold,
@@ -63,8 +63,9 @@ export interface Comparison {
   requests: number;
   /** Requests with another address. */
   different: number;
-  /** Independent differences of every kind. */
+  /** Independent differences of every kind, and those of kind `address`. */
   independent: number;
+  differentAlone: number;
   /** Different addresses that follow from an independent difference before them. */
   following: number;
   /** Different addresses of which that is not known. */
@@ -109,6 +110,7 @@ export function createComparison(
     requests: 0,
     different: 0,
     independent: 0,
+    differentAlone: 0,
     following: 0,
     unexplained: 0,
     first: [],
@@ -215,10 +217,12 @@ export function createComparison(
 
   function addDifference(outcome: Outcome, isIndependent: boolean): void {
     comparison.different++;
-    if (!isIndependent && origin !== undefined) {
+    if (isIndependent) {
+      comparison.differentAlone++;
+    } else if (origin !== undefined) {
       comparison.following++;
       origin.followed++;
-    } else if (!isIndependent) {
+    } else {
       comparison.unexplained++;
     }
     if (comparison.first.length >= keep) return;
@@ -242,7 +246,9 @@ export function createComparison(
     const stored = nslotsOf(old.allocations, outcome.allocation);
     const lowOffset = outcome.recordedAddr & outcome.device.minAlignMask & (IO_TLB_SIZE - 1);
     const told = Number.isNaN(outcome.allocSize) ? stored : slotsOf(outcome.allocSize + lowOffset);
-    const newSlots = believes ? told : stored;
+    // That the old side has padded or rounded the buffer is not what the caller says.
+    const mapped = slotsOf(sizeOf(old.allocations, outcome.allocation) + lowOffset);
+    const newSlots = believes && told !== mapped ? told : stored;
     if (newSlots === outcome.released.nslots) return;
     asks = true;
     origin = {

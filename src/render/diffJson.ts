@@ -20,6 +20,7 @@ export function diffJson(diff: DiffReport, onlyRegressions: boolean): string {
     requests: comparison.requests,
     different: comparison.different,
     independent: comparison.independent,
+    differentAlone: comparison.differentAlone,
     following: comparison.following,
     unexplained: comparison.unexplained,
     synchrony: comparison.synchrony,

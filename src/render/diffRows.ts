@@ -29,7 +29,7 @@ export function differenceRows({ comparison }: DiffReport, limit: number): Diffe
 
 /** What the rows leave out, in words; empty where they leave out nothing. */
 export function moreDifferences({ comparison }: DiffReport, shown: number): string[] {
-  const { different, unexplained, synchrony, first, origins } = comparison;
+  const { different, differentAlone, unexplained, synchrony, first, origins } = comparison;
   const told = toldOrigins(comparison);
   const words: string[] = [];
   if (told.length === 0) {
@@ -37,15 +37,13 @@ export function moreDifferences({ comparison }: DiffReport, shown: number): stri
     if (more > 0) words.push(`and ${more} more; --json lists the first ${first.length}`);
   } else {
     const rows = told.slice(0, shown);
-    const alone = comparison.independent - rows.length;
+    const alone = differentAlone - rows.filter(({ kind }) => kind === 'address').length;
     const followed = rows.reduce((sum, { followed }) => sum + followed, 0);
     const following = comparison.following - followed;
-    // Independent ones that changed no address and led to nothing are not worth a row.
-    const silent = origins.filter((row) => !told.includes(row)).length;
-    if (alone - silent > 0) {
+    if (alone + following > 0) {
       words.push(
-        `and ${alone - silent} more that stand by themselves,` +
-          ` with ${following} that follow from them; --json lists the first ${origins.length}`,
+        `and ${alone} more that stand by themselves, with ${following} that follow from` +
+          ` such; --json lists the first ${origins.length}`,
       );
     }
     if (unexplained > 0) {
