@@ -1,6 +1,6 @@
 import { OP_NAMES, Op } from '../events/batch.js';
-import { IO_TLB_SIZE, slotsOf } from '../kernel/constants.js';
-import { nslotsOf, sizeOf } from '../replay/allocations.js';
+import { IO_TLB_SHIFT, IO_TLB_SIZE, slotsOf } from '../kernel/constants.js';
+import { nslotsOf, offsetOf } from '../replay/allocations.js';
 import {
   createForeteller,
   emptyForetold,
@@ -245,10 +245,10 @@ export function createComparison(
     if (believes === old.options.release.believesUnmapSize) return;
     const stored = nslotsOf(old.allocations, outcome.allocation);
     const lowOffset = outcome.recordedAddr & outcome.device.minAlignMask & (IO_TLB_SIZE - 1);
-    const told = Number.isNaN(outcome.allocSize) ? stored : slotsOf(outcome.allocSize + lowOffset);
-    // That the old side has padded or rounded the buffer is not what the caller says.
-    const mapped = slotsOf(sizeOf(old.allocations, outcome.allocation) + lowOffset);
-    const newSlots = believes && told !== mapped ? told : stored;
+    // That the old side has put whole slots in front of the buffer is not what the caller says.
+    const padSlots = offsetOf(old.allocations, outcome.allocation) >>> IO_TLB_SHIFT;
+    const told = padSlots + slotsOf(outcome.allocSize + lowOffset);
+    const newSlots = believes && !Number.isNaN(told) ? told : stored;
     if (newSlots === outcome.released.nslots) return;
     asks = true;
     origin = {

@@ -92,7 +92,7 @@ describe('a diff', () => {
       input,
     });
     expect(status).toBe(1);
-    expect(stdout.split('\n').length).toBeLessThan(90);
+    expect(stdout.split('\n').length).toBeLessThan(110);
     expect(stdout).toMatch(/and \d+ more that stand by themselves, with \d+ that follow from such/);
   });
 
