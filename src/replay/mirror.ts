@@ -7,7 +7,7 @@ import type { Outcome } from './outcome.js';
 export interface Mirror {
   /** Whose one pool is the mirror: nobody else takes slots of it. */
   allocator: Allocator;
-  /** Lets the searches start where those of the mirrored pool would, as far as both have such areas. */
+  /** Lets searches of areas in which nothing was taken yet start where the mirrored pool's would, if it has such areas. */
   setStartIndexes(): void;
   /** Takes what a request has got from the mirrored pool. */
   take(outcome: Outcome): void;
@@ -31,6 +31,7 @@ export function createMirror(
   const pool = createPool({ name, base, nslabs, areas }, clampTail);
   if (indexes !== undefined) pool.areaIndex.set(indexes);
   const released = emptyReleased();
+  const hasTaken = new Uint8Array(areas);
 
   /** Whether the slots are all in the mirror, and all free or all in use. */
   function areAll(slot: number, nslots: number, free: boolean): boolean {
@@ -42,6 +43,7 @@ export function createMirror(
   function copyIndexes(source: Pool): void {
     if (source.areas !== pool.areas) return;
     for (let area = 0; area < pool.areas; area++) {
+      if (hasTaken[area]) continue;
       const index = source.areaIndex[area];
       pool.areaIndex[area] = index < pool.areaNslabs ? index : 0;
     }
@@ -56,6 +58,7 @@ export function createMirror(
       const { nslots } = answer.plan;
       if (areAll(answer.slot, nslots, true)) {
         const area = Math.floor(answer.slot / pool.areaNslabs);
+        hasTaken[area] = 1;
         takeSlots(pool, area, answer.slot, nslots, nslots * IO_TLB_SIZE);
       } else {
         mirror.unplaced++;
