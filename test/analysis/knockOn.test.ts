@@ -122,7 +122,7 @@ describe('differences', () => {
     expect(compared.comparison.unplaced).toBe(0);
   });
 
-  it('are asked for without a trace left in the old side: no padding, no transient pool', async () => {
+  it('are asked for without a trace left in the old side', async () => {
     // v6.12 would put slots in front of the buffer of line 5; v6.8 does not, and gives back what lies there.
     const trace = `#kernel page_size=65536
       #pool name=default base=0x80000000 nslabs=256 index=0
