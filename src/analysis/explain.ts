@@ -2,10 +2,11 @@ import { OP_NAMES, Op } from '../events/batch.js';
 import { hex } from '../events/numbers.js';
 import { maskFormula, sizeFormula } from '../kernel/formulas.js';
 import type { SearchPlan } from '../kernel/plan.js';
+import type { Release } from '../kernel/release.js';
 import { eachLive, lineOf, nslotsOf, slotOf } from '../replay/allocations.js';
 import type { Observer, Outcome } from '../replay/outcome.js';
 import type { Session } from '../replay/session.js';
-import { areaRoom } from '../swiotlb/allocator.js';
+import { type Allocator, areaRoom } from '../swiotlb/allocator.js';
 import type { Pool } from '../swiotlb/pool.js';
 import { type Searcher, searchLinear } from '../swiotlb/search.js';
 import { type AddressWindow, spansBoundary } from '../swiotlb/window.js';
@@ -119,28 +120,86 @@ function addCandidate(
   if (isNew && run.details.length < KEPT_DETAILS) run.details.push(detail);
 }
 
-/** Explains the request of a line; the linear searcher takes over for it, since it looks at each slot. */
-export function watchExplanation(session: Session, line: number): ExplainWatch {
-  const { release } = session.options;
-  let areas: AreaSearch[] = [];
-  let restore: () => void = () => {};
+/** A search that is written down. */
+export interface SearchRecord {
+  areas: AreaSearch[];
+  /** Stands in for an allocator's own searcher; the linear one, since it looks at each slot. */
+  search: Searcher;
+}
 
-  function tracing(): Searcher {
-    const owners = new Map<Pool, ReturnType<typeof ownerOf>>();
-    return (pool, area, plan, window, tally) => {
-      const owner = owners.get(pool) ?? ownerOf(session, pool);
-      owners.set(pool, owner);
-      const found = areas.find((entry) => entry.pool === pool.name && entry.area === area);
-      const search = found ?? { ...areaSearch(pool, area), candidates: [] };
-      if (found === undefined) areas.push(search);
-      tally.visit = (slot) => {
-        addCandidate(search.candidates, slot, ruledOut(pool, slot, plan, window, owner));
-      };
-      const slot = searchLinear(pool, area, plan, window, tally);
-      delete tally.visit;
-      return slot;
+/**
+ * A record of the searches of one request.
+ * @param originOf the session's pool that a pool is a copy of, where it is one
+ */
+export function recordSearch(
+  session: Session,
+  { pools }: Allocator,
+  originOf: (pool: Pool) => Pool = (pool) => pool,
+): SearchRecord {
+  const owners = new Map<Pool, ReturnType<typeof ownerOf>>();
+  const areas = pools.flatMap((pool) =>
+    Array.from({ length: pool.areas }, (_, area) => areaSearch(pool, area)),
+  );
+  const search: Searcher = (pool, area, plan, window, tally) => {
+    const owner = owners.get(pool) ?? ownerOf(session, originOf(pool));
+    owners.set(pool, owner);
+    const found = areas.find((entry) => entry.pool === pool.name && entry.area === area);
+    const entry = found ?? { ...areaSearch(pool, area), candidates: [] };
+    if (found === undefined) areas.push(entry);
+    tally.visit = (slot) => {
+      addCandidate(entry.candidates, slot, ruledOut(pool, slot, plan, window, owner));
     };
+    const slot = searchLinear(pool, area, plan, window, tally);
+    delete tally.visit;
+    return slot;
+  };
+  return { areas, search };
+}
+
+/** Puts the record of a request's searches and its answer together. */
+export function explainAnswer(
+  release: Release,
+  outcome: Outcome,
+  areas: AreaSearch[],
+): Explanation {
+  const { answer, device } = outcome;
+  const isMap = outcome.op === Op.map;
+  const formulas = [isMap ? sizeFormula(release.size) : 'total = size', maskFormula(release.masks)];
+  return {
+    line: outcome.line,
+    kernel: release.name,
+    op: OP_NAMES[outcome.op],
+    device: device.name,
+    cpu: outcome.cpu,
+    origAddr: outcome.origAddr,
+    size: outcome.size,
+    allocSize: outcome.allocSize,
+    allocAlignMask: outcome.allocAlignMask,
+    minAlignMask: device.minAlignMask,
+    plan: { ...answer.plan },
+    formulas: formulas.flatMap((formula) => formula ?? []),
+    areas,
+    examined: answer.examined,
+    result:
+      answer.slot < 0
+        ? undefined
+        : { slot: answer.slot, nslots: answer.plan.nslots, address: answer.address },
+    cause: answer.slot < 0 ? causeOf(release, outcome) : undefined,
+  };
+}
+
+function causeOf(release: Release, outcome: Outcome): Explanation['cause'] {
+  if (outcome.answer.refusal === 'endless') {
+    return { cause: 'endless-search', reason: 'the search does not come back to where it began' };
   }
+  const { cause, reason } = causeOfFailure(release, outcome);
+  return { cause, reason: reason() };
+}
+
+/** Explains the request of a line. */
+export function watchExplanation(session: Session, line: number): ExplainWatch {
+  let record: SearchRecord | undefined;
+  let restore: () => void = () => {};
 
   const watch: ExplainWatch = {
     explanation: undefined,
@@ -148,59 +207,18 @@ export function watchExplanation(session: Session, line: number): ExplainWatch {
       if (outcome.line !== line) return;
       const { allocator } = outcome.device;
       const { search } = allocator;
-      areas = allocator.pools.flatMap((pool) =>
-        Array.from({ length: pool.areas }, (_, area) => areaSearch(pool, area)),
-      );
-      allocator.search = tracing();
+      record = recordSearch(session, allocator);
+      allocator.search = record.search;
       restore = () => {
         allocator.search = search;
       };
     },
     onRequest(outcome) {
-      if (outcome.line !== line) return;
+      if (outcome.line !== line || record === undefined) return;
       restore();
-      watch.explanation = explain(outcome);
+      watch.explanation = explainAnswer(session.options.release, outcome, record.areas);
     },
   };
-
-  function explain(outcome: Outcome): Explanation {
-    const { answer, device } = outcome;
-    const isMap = outcome.op === Op.map;
-    const formulas = [
-      isMap ? sizeFormula(release.size) : 'total = size',
-      maskFormula(release.masks),
-    ];
-    return {
-      line,
-      kernel: release.name,
-      op: OP_NAMES[outcome.op],
-      device: device.name,
-      cpu: outcome.cpu,
-      origAddr: outcome.origAddr,
-      size: outcome.size,
-      allocSize: outcome.allocSize,
-      allocAlignMask: outcome.allocAlignMask,
-      minAlignMask: device.minAlignMask,
-      plan: { ...answer.plan },
-      formulas: formulas.flatMap((formula) => formula ?? []),
-      areas,
-      examined: answer.examined,
-      result:
-        answer.slot < 0
-          ? undefined
-          : { slot: answer.slot, nslots: answer.plan.nslots, address: answer.address },
-      cause: answer.slot < 0 ? causeOf(outcome) : undefined,
-    };
-  }
-
-  function causeOf(outcome: Outcome): Explanation['cause'] {
-    if (outcome.answer.refusal === 'endless') {
-      return { cause: 'endless-search', reason: 'the search does not come back to where it began' };
-    }
-    const { cause, reason } = causeOfFailure(release, outcome);
-    return { cause, reason: reason() };
-  }
-
   return watch;
 }
 

@@ -28,14 +28,27 @@ export interface FindingLog {
   kept: Finding[];
   /** Pages that were in two live allocations at some time, by address. */
   doubleAllocatedPages: Set<number>;
+  /** Told each finding as it is counted, kept or not. */
+  watch: FindingWatch | undefined;
 }
+
+/**
+ * Told a finding.
+ * @param kept undefined if the log does not keep it
+ * @param describe the same, for who wants it all the same; to be called at once
+ */
+export type FindingWatch = (
+  rule: RuleId,
+  kept: Finding | undefined,
+  describe: () => Finding,
+) => void;
 
 /** Findings of one rule that are kept whole; more of the same tell nothing new and fill memory. */
 export const KEPT_PER_RULE = 1000;
 
 /** No findings. */
-export function createFindingLog(): FindingLog {
-  return { counts: new Map(), kept: [], doubleAllocatedPages: new Set() };
+export function createFindingLog(watch?: FindingWatch): FindingLog {
+  return { counts: new Map(), kept: [], doubleAllocatedPages: new Set(), watch };
 }
 
 /**
@@ -49,7 +62,10 @@ export function addFinding(
 ): void {
   const count = (log.counts.get(rule) ?? 0) + 1;
   log.counts.set(rule, count);
-  if (count <= KEPT_PER_RULE) log.kept.push({ rule, level: RULES[rule].level, ...describe() });
+  const finding = (): Finding => ({ rule, level: RULES[rule].level, ...describe() });
+  const kept = count <= KEPT_PER_RULE ? finding() : undefined;
+  if (kept !== undefined) log.kept.push(kept);
+  log.watch?.(rule, kept, finding);
 }
 
 /** How many findings of a level there are. */

@@ -82,6 +82,61 @@ export function addReplayOptions(command: Command, withKernel = true): Command {
     .option('--strict', 'lines that cannot be understood are an error (exit 2)');
 }
 
+/** What one side of a comparison has for itself. */
+export interface SideOptions {
+  release: string | undefined;
+  pool: PoolOverride[];
+  swiotlb: BootParameter | undefined;
+  search: string | undefined;
+}
+
+/** Options of a comparison's sides: `--old`, `--old-pool` and so on, as commander names them. */
+export interface BothSidesOptions {
+  old?: string;
+  new?: string;
+  oldPool: PoolOverride[];
+  newPool: PoolOverride[];
+  oldSwiotlb?: BootParameter;
+  newSwiotlb?: BootParameter;
+  oldSearch?: string;
+  newSearch?: string;
+}
+
+/** Adds the options of one side of a comparison. */
+export function addSideOptions(command: Command, side: 'old' | 'new', which: string): Command {
+  return command
+    .option(`--${side} <release>`, `the ${which} side's release, as for --kernel`)
+    .option(
+      `--${side}-pool <K=V,...>`,
+      `geometry that only the ${which} side has, as for --pool`,
+      collect(parsePool),
+      [],
+    )
+    .option(`--${side}-swiotlb <parameter>`, 'the same for --swiotlb', parseSwiotlb)
+    .addOption(
+      new Option(`--${side}-search <searcher>`, 'the same for --search').choices(
+        Object.keys(SEARCHERS),
+      ),
+    );
+}
+
+/** The options of one side. */
+export function sideOf(options: BothSidesOptions, side: 'old' | 'new'): SideOptions {
+  return side === 'old'
+    ? {
+        release: options.old,
+        pool: options.oldPool,
+        swiotlb: options.oldSwiotlb,
+        search: options.oldSearch,
+      }
+    : {
+        release: options.new,
+        pool: options.newPool,
+        swiotlb: options.newSwiotlb,
+        search: options.newSearch,
+      };
+}
+
 /** `--device` alone, for commands that do not replay. */
 export function addDeviceOption(command: Command): Command {
   return command.addOption(deviceOption());

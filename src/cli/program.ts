@@ -16,7 +16,13 @@ const LOG = 'traces/full-or-not/dmesg.log';
 const EXAMPLES: Record<string, readonly string[]> = {
   replay: [SEED, `${SEED} --kernel v6.9`, `${SEED} --json --no-allocations`],
   verify: [`verify ${SEED} --kernel v6.8`, 'verify traces/*/trace.csv'],
-  diff: [`diff ${SEED} --old v6.8 --new v6.9`, `diff ${SEED} --old v6.8 --new v6.8+will-v1 --json`],
+  diff: [
+    `diff ${SEED} --old v6.8 --new v6.9`,
+    `diff ${SEED} --old v6.8 --new v6.8+will-v1 --json`,
+    'diff traces/fragmented/trace.csv --kernel v6.12 --new-swiotlb 128 --output markdown',
+    'diff traces/page-bits/trace.csv traces/fragmented/trace.csv --by findings',
+    'diff traces/iommu-stale-mapping/trace.csv --old v5.14 --new v5.16',
+  ],
   identify: [`identify ${SEED}`, 'identify traces/*/trace.csv --json'],
   explain: [
     `explain ${SEED} --line 2 --kernel v6.9`,

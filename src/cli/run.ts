@@ -29,9 +29,14 @@ export interface ReleaseChoice {
   releases: Release[];
   /** Why, where the name that was given does not say it; undefined while candidates are tried. */
   reason: string | undefined;
+  /** What else sets each of the releases apart; undefined where nothing does. */
+  variants?: readonly Variant[];
   /** Drop releases as soon as they differ from the record; the newest that never does is wanted. */
   elect: boolean;
 }
+
+/** Options that one of several replays of a trace may have for itself. */
+export type Variant = Partial<Pick<ReplayOptions, 'pool' | 'swiotlb' | 'search'>>;
 
 /** A session and what watches it. */
 export interface Watched<W> {
@@ -144,24 +149,26 @@ export async function replayTrace<W>(
       });
     }
     const pageSize = options.pageSize ?? info.pageSize ?? DEFAULT_PAGE_SIZE;
-    const optionsOf = (release: Release): SessionOptions => ({
+    const optionsOf = (release: Release, { pool, search }: Variant = options): SessionOptions => ({
       release,
       pageSize,
-      pools: options.pool,
+      pools: pool ?? [],
       devices: options.device,
-      ...(options.search && { search: options.search }),
+      ...(search && { search }),
     });
     choice = choose(info);
     if (choice.elect && needsOrder(info)) choice = electBeforehand(choice, batch, optionsOf);
     const recorded = recordedRelease(info, choice);
-    runs = choice.releases.map((release) => {
+    runs = choice.releases.map((release, n) => {
       const assumptions: Assumption[] = [];
-      const { swiotlb } = options;
+      const own = { ...options, ...choice?.variants?.[n] };
+      const { swiotlb, pool } = own;
       const atBoot = swiotlb ? [bootPool(release, swiotlb, info, assumptions)] : [];
+      const hasPools = swiotlb === undefined && pool === options.pool;
       const session = createSession(info, {
-        ...optionsOf(release),
-        pools: [...atBoot, ...options.pool],
-        followsLook: release.name === recorded?.name && swiotlb === undefined,
+        ...optionsOf(release, own),
+        pools: [...atBoot, ...pool],
+        followsLook: release.name === recorded?.name && hasPools,
       });
       session.assumptions.push(...assumptions);
       return { session, watch: attach(session) };

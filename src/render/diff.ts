@@ -1,11 +1,11 @@
 import { Chalk, type ChalkInstance } from 'chalk';
 import type { Finding } from '../check/finding.js';
-import { RULES } from '../check/rules.js';
-import { hex } from '../events/numbers.js';
-import { areDifferent, DIFF_SCHEMA, type DiffReport } from '../report/diffReport.js';
-import { mostBroken, type Report } from '../report/report.js';
+import { areDifferent, type DiffReport, regressionsOf, totalOf } from '../report/diffReport.js';
+import { fairShare, type OneSided } from '../report/findingComparison.js';
 import { columns, counted, wrap } from './columns.js';
-import { harmless, harmlessJson } from './harmless.js';
+import { differenceHeads, differenceRows, moreDifferences, totalRows } from './diffRows.js';
+import { divergenceWords, givenWords, sideWords } from './divergence.js';
+import { harmless } from './harmless.js';
 import type { RenderOptions } from './table.js';
 
 /** Different addresses and findings that the text shows. */
@@ -15,128 +15,107 @@ const SHOWN_FINDINGS = 8;
 /** A diff for a terminal. */
 export function diffText(diff: DiffReport, options: RenderOptions): string {
   const chalk = new Chalk({ level: options.colour });
-  const sections = [
+  const { vanished, appeared } = diff;
+  const name = harmless(diff.names.new);
+  return textOf([
     verdict(diff, chalk),
+    divergence(diff, options.width, chalk),
     addresses(diff, chalk),
-    findings(`Vanish with ${diff.new.kernel}`, diff.vanished, options.width, chalk),
-    findings(`Appear with ${diff.new.kernel}`, diff.appeared, options.width, chalk),
+    findings(`Vanish with ${name}`, vanished, options.width, chalk),
+    findings(`Appear with ${name}`, appeared, options.width, chalk),
     totals(diff, chalk),
-  ];
+  ]);
+}
+
+/** What only the new side has, for a terminal. */
+export function regressionsText(diff: DiffReport, options: RenderOptions): string {
+  const chalk = new Chalk({ level: options.colour });
+  const regressions = regressionsOf(diff);
+  const count = totalOf(regressions);
+  const found =
+    count === 0 ? chalk.green('no regression') : chalk.red(counted(count, 'regression'));
+  const name = harmless(diff.names.new);
+  return textOf([
+    [head(diff, chalk) + found],
+    findings(`Appear with ${name}`, regressions, options.width, chalk),
+  ]);
+}
+
+function textOf(sections: string[][]): string {
   return sections
     .flatMap((lines) => (lines.length > 0 ? [`${lines.join('\n')}\n`] : []))
     .join('\n');
 }
 
-/** A diff as `swiotlb-replay/diff@1`, on one line. */
-export function diffJson(diff: DiffReport): string {
-  const { comparison } = diff;
-  const side = ({ kernel, summary, pools, counts }: Report) => ({
-    kernel,
-    summary: { ...summary, findings: Object.fromEntries(counts) },
-    pools: pools.map((pool) => ({ ...pool, base: hex(pool.base) })),
-  });
-  const listed = (finding: Finding) => ({
-    ...finding,
-    address: finding.address === undefined ? null : hex(finding.address),
-  });
-  const address = (value: number | undefined): string | null =>
-    value === undefined ? null : hex(value);
-  return `${harmlessJson({
-    schema: DIFF_SCHEMA,
-    path: diff.old.trace.path,
-    old: side(diff.old),
-    new: side(diff.new),
-    requests: comparison.requests,
-    different: comparison.different,
-    allocations: comparison.first.map((row) => ({
-      ...row,
-      old: address(row.old),
-      new: address(row.new),
-    })),
-    vanished: diff.vanished.map(listed),
-    appeared: diff.appeared.map(listed),
-    rules: diff.rules,
-  })}\n`;
+function head({ old, names }: DiffReport, chalk: ChalkInstance): string {
+  const sides = `${harmless(names.old)} to ${harmless(names.new)}`;
+  return chalk.bold(`${harmless(old.trace.path)}, ${sides}: `);
 }
 
 function verdict(diff: DiffReport, chalk: ChalkInstance): string[] {
-  const { comparison, old } = diff;
-  const head = chalk.bold(`${harmless(old.trace.path)}, ${old.kernel} to ${diff.new.kernel}: `);
-  if (!areDifferent(diff)) return [head + chalk.green('no difference')];
+  if (!areDifferent(diff)) return [head(diff, chalk) + chalk.green('no difference')];
+  return [head(diff, chalk) + verdictWords(diff, chalk)];
+}
+
+/** How many addresses and findings differ, in words. */
+export function verdictWords({ comparison, rules }: DiffReport, chalk: ChalkInstance): string {
   const changed = `${comparison.different} of ${counted(comparison.requests, 'address', 'addresses')} differ`;
-  const vanish = count(diff, 'old') - count(diff, 'new');
+  const fewer = rules.reduce((sum, pair) => sum + pair.old - pair.new, 0);
   const word = (n: number, verb: string): string => `${counted(n, 'finding')} ${verb}`;
-  const net =
-    vanish === 0
-      ? 'as many findings'
-      : vanish > 0
-        ? chalk.green(word(vanish, 'fewer'))
-        : chalk.red(word(-vanish, 'more'));
-  return [`${head}${changed}, ${net}`];
+  if (fewer === 0) return `${changed}, as many findings`;
+  return `${changed}, ${fewer > 0 ? chalk.green(word(fewer, 'fewer')) : chalk.red(word(-fewer, 'more'))}`;
 }
 
-function count({ rules }: DiffReport, side: 'old' | 'new'): number {
-  return rules.reduce((sum, entry) => sum + entry[side], 0);
+function divergence(diff: DiffReport, width: number, chalk: ChalkInstance): string[] {
+  const { divergence } = diff.comparison;
+  if (divergence === undefined) return [];
+  const names = [harmless(diff.names.old), harmless(diff.names.new)];
+  const indent = Math.max(...names.map(({ length }) => length)) + 4;
+  const sides = [divergence.old, divergence.new].flatMap((explanation, n) => {
+    const { got, planned, candidates } = sideWords(explanation);
+    return [
+      ...wrap(`  ${names[n]}`.padEnd(indent), got, width),
+      ...wrap(' '.repeat(indent), `wants ${planned}`, width),
+      ...candidates.flatMap((line) => wrap(' '.repeat(indent + 2), line, width)),
+    ];
+  });
+  const given = givenWords(divergence);
+  if (given !== '') sides.push(...wrap(' '.repeat(indent), given, width));
+  return [chalk.bold(`First difference: ${divergenceWords(divergence)}`), ...sides];
 }
 
-function addresses({ comparison, old, new: fresh }: DiffReport, chalk: ChalkInstance): string[] {
-  if (comparison.different === 0) return [];
-  const word = (address: number | undefined): string =>
-    address === undefined ? 'failed' : hex(address);
-  const rows = comparison.first
-    .slice(0, SHOWN_ROWS)
-    .map((row) => [row.line, row.op, harmless(row.device), row.size, word(row.old), word(row.new)]);
-  const lines = columns([['line', 'call', 'device', 'size', old.kernel, fresh.kernel], ...rows]);
-  lines[0] = chalk.dim(lines[0]);
-  const more = comparison.different - rows.length;
-  if (more > 0) lines.push(`  and ${more} more; --json lists the first ${comparison.first.length}`);
-  return [chalk.bold('Addresses that differ'), ...lines];
+function addresses(diff: DiffReport, chalk: ChalkInstance): string[] {
+  const rows = differenceRows(diff, SHOWN_ROWS);
+  if (rows.length === 0) return [];
+  const lines = columns([differenceHeads(diff), ...rows.map(({ cells }) => cells)]);
+  return [
+    chalk.bold('Addresses that differ'),
+    chalk.dim(lines[0]),
+    ...rows.flatMap(({ folded }, n) =>
+      folded === '' ? [lines[n + 1]] : [lines[n + 1], chalk.dim(`    ${folded}`)],
+    ),
+    ...moreDifferences(diff, SHOWN_ROWS).map((words) => `  ${words}`),
+  ];
 }
 
-function findings(
-  title: string,
-  list: readonly Finding[],
-  width: number,
-  chalk: ChalkInstance,
-): string[] {
-  if (list.length === 0) return [];
-  const lines = [chalk.bold(`${title}: ${counted(list.length, 'finding')}`)];
-  for (const { level, rule, line, device, message } of list.slice(0, SHOWN_FINDINGS)) {
-    lines.push(
-      ...wrap(
-        `  ${level.padEnd(8)}line ${line}  `,
-        `${rule}: ${harmless(device)}: ${harmless(message)}`,
-        width,
-      ),
-    );
-  }
-  const more = list.length - SHOWN_FINDINGS;
-  if (more > 0) lines.push(`  and ${more} more`);
+function findings(title: string, side: OneSided, width: number, chalk: ChalkInstance): string[] {
+  const total = totalOf(side);
+  if (total === 0) return [];
+  const lines = [chalk.bold(`${title}: ${counted(total, 'finding')}`)];
+  const shown = fairShare(side.first, SHOWN_FINDINGS);
+  lines.push(...shown.flatMap((finding) => findingLines(finding, width)));
+  if (total > shown.length) lines.push(`  and ${total - shown.length} more`);
   return lines;
 }
 
-function totals({ old, new: fresh, rules }: DiffReport, chalk: ChalkInstance): string[] {
-  const worst = (report: Report): string =>
-    `${Math.round(mostBroken(report.fragmentation.worst).external * 100)} %`;
-  const peak = (report: Report): string =>
-    report.pools.flatMap((pool) => pool.usedHiwater ?? []).join(', ');
-  const rows = [
-    ...rules.map((entry) => [
-      `${RULES[entry.rule].level} ${entry.rule}`,
-      `${entry.old}`,
-      `${entry.new}`,
-    ]),
-    ['failed requests', `${old.summary.failed}`, `${fresh.summary.failed}`],
-    [
-      'double-allocated pages',
-      `${old.doubleAllocatedPages.length}`,
-      `${fresh.doubleAllocatedPages.length}`,
-    ],
-    ['slots used at most', peak(old), peak(fresh)],
-    ['slots searched', `${old.summary.slotsSearched}`, `${fresh.summary.slotsSearched}`],
-    ['worst external fragmentation', worst(old), worst(fresh)],
-  ];
-  const lines = columns([['', old.kernel, fresh.kernel], ...rows]);
+function findingLines({ level, rule, line, device, message }: Finding, width: number): string[] {
+  const text = `${rule}: ${harmless(device)}: ${harmless(message)}`;
+  return wrap(`  ${level.padEnd(8)}line ${line}  `, text, width);
+}
+
+function totals(diff: DiffReport, chalk: ChalkInstance): string[] {
+  const heads = ['', harmless(diff.names.old), harmless(diff.names.new)];
+  const lines = columns([heads, ...totalRows(diff)]);
   lines[0] = chalk.dim(lines[0]);
   return [chalk.bold('Totals'), ...lines];
 }

@@ -66,23 +66,27 @@ function verdict(path: string, explanation: Explanation, chalk: ChalkInstance): 
   return `${what} ${op} of ${size} bytes for ${harmless(device)} ${got}`;
 }
 
-function planFacts(explanation: Explanation): [string, string][] {
-  const { plan, origAddr, allocSize, allocAlignMask, minAlignMask, cpu } = explanation;
+/** The numbers that the search ran with. */
+export function plannedWords({ plan }: Explanation): string {
   const masks = [
     plan.clearMask ? `clear ${hex(plan.clearMask >>> 0)}` : '',
     plan.matchMask ? `match ${hex(plan.matchMask >>> 0)} = ${hex(plan.matchBits >>> 0)}` : '',
   ].filter(Boolean);
+  return (
+    `${counted(plan.nslots, 'slot')} for ${plan.totalSize} bytes, ${plan.offset} of them in front;` +
+    ` stride ${plan.stride}; ${masks.join(', ') || 'no address bits asked for'}`
+  );
+}
+
+function planFacts(explanation: Explanation): [string, string][] {
+  const { origAddr, allocSize, allocAlignMask, minAlignMask, cpu } = explanation;
   return [
     [
       'asked',
       `orig_addr ${hex(origAddr)}, alloc_size ${allocSize}, alloc_align_mask ${hex(allocAlignMask)},` +
         ` min_align_mask ${hex(minAlignMask)}, CPU ${cpu}`,
     ],
-    [
-      'planned',
-      `${counted(plan.nslots, 'slot')} for ${plan.totalSize} bytes, ${plan.offset} of them in front;` +
-        ` stride ${plan.stride}; ${masks.join(', ') || 'no address bits asked for'}`,
-    ],
+    ['planned', plannedWords(explanation)],
     ...explanation.formulas.map((formula): [string, string] => ['formula', formula]),
   ];
 }
@@ -103,7 +107,8 @@ function areaLines(area: AreaSearch, { areas }: Explanation): string[] {
   ];
 }
 
-function runLine(run: CandidateRun): string {
+/** A run of candidates and what ruled it out. */
+export function runLine(run: CandidateRun): string {
   const { first, last, count, reason } = run;
   if (reason === undefined) return `    slot ${first}: taken`;
   const why = reason + detailWords(run);

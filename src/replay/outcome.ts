@@ -43,6 +43,8 @@ export interface Outcome {
   recordedAddr: number;
   /** map, alloc: one of `Look`. */
   look: number;
+  /** map, alloc: where a transient pool would lie; NaN where none can be had. */
+  transientBase: number;
   /** map, alloc: what the model answered. */
   answer: MapAnswer;
   /** What it had answered by itself, where `answer` follows the trace (Look.asRecorded). */

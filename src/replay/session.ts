@@ -116,6 +116,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     recorded: 0,
     recordedAddr: 0,
     look: Look.whole,
+    transientBase: Number.NaN,
     own: undefined,
     answer,
     allocation: -1,
@@ -274,7 +275,8 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
         if (op === Op.map || op === Op.alloc) {
           outcome.origAddr = op === Op.map ? batch.origAddr[n] : 0;
           outcome.allocAlignMask = batch.allocAlignMask[n];
-          request.transientBase = transients.baseFor(at.device, batch, n);
+          outcome.transientBase = transients.baseFor(at.device, batch, n);
+          request.transientBase = outcome.transientBase;
           replayRequest(at);
         } else if (op === Op.unmap || op === Op.free) {
           replayRelease();

@@ -1,51 +1,115 @@
 import type { Comparison } from '../analysis/comparison.js';
-import type { Finding } from '../check/finding.js';
+import type { Level } from '../check/finding.js';
 import { RULES, type RuleId } from '../check/rules.js';
+import type { FindingComparison, OneSided } from './findingComparison.js';
 import type { Report } from './report.js';
 
 /** Schema of a diff; it changes when a field changes. */
 export const DIFF_SCHEMA = 'swiotlb-replay/diff@1';
 
-/** How two releases answer one trace. */
+/** A count of each of two sides. */
+export interface Pair<K> {
+  name: K;
+  old: number;
+  new: number;
+}
+
+/** How two sides answer one trace. */
 export interface DiffReport {
   old: Report;
   new: Report;
+  /** What to call the sides: by what sets them apart. */
+  names: { old: string; new: string };
   comparison: Comparison;
-  /** Findings of the old release that the new one does not have at that line, and the other way round. */
-  vanished: Finding[];
-  appeared: Finding[];
+  /** Findings of the old side that the new one does not have at that line, and the other way round. */
+  vanished: OneSided;
+  appeared: OneSided;
   /** Counts of every rule that either has. */
-  rules: { rule: RuleId; old: number; new: number }[];
+  rules: Pair<RuleId>[];
+  /** Refused requests of every cause that either has. */
+  causes: Pair<string>[];
 }
 
-/** Findings of one report that the other has not, in the order of the table of rules. */
-function findingsOnlyIn(a: Report, b: Report): Finding[] {
-  const order = Object.keys(RULES);
-  const key = ({ rule, line }: Finding): string => `${rule} ${line}`;
-  const there = new Set(b.findings.map(key));
-  return a.findings
-    .filter((finding) => !there.has(key(finding)))
-    .sort((x, y) => order.indexOf(x.rule) - order.indexOf(y.rule));
-}
-
-/** Puts two reports of one trace side by side. */
-export function diffReports(old: Report, fresh: Report, comparison: Comparison): DiffReport {
-  const rules = (Object.keys(RULES) as RuleId[]).map((rule) => ({
-    rule,
-    old: old.counts.get(rule) ?? 0,
-    new: fresh.counts.get(rule) ?? 0,
-  }));
+/**
+ * Puts two reports of one trace side by side.
+ * @param names what to call sides of one release with the same pools
+ */
+export function diffReports(
+  old: Report,
+  fresh: Report,
+  comparison: Comparison,
+  findings: FindingComparison,
+  names: DiffReport['names'],
+): DiffReport {
   return {
     old,
     new: fresh,
+    names: sideNames(old, fresh, names),
     comparison,
-    vanished: findingsOnlyIn(old, fresh),
-    appeared: findingsOnlyIn(fresh, old),
-    rules: rules.filter((entry) => entry.old + entry.new > 0),
+    vanished: findings.vanished,
+    appeared: findings.appeared,
+    rules: rulePairs(old, fresh),
+    causes: causePairs(old, fresh),
   };
 }
 
-/** Whether the releases differ in anything that a user would see. */
-export function areDifferent({ comparison, rules }: DiffReport): boolean {
-  return comparison.different > 0 || rules.some((entry) => entry.old !== entry.new);
+/** Counts of every rule that either report has, in the order of the table of rules. */
+export function rulePairs(old: Report, fresh: Report): Pair<RuleId>[] {
+  return (Object.keys(RULES) as RuleId[])
+    .map((name) => ({ name, old: old.counts.get(name) ?? 0, new: fresh.counts.get(name) ?? 0 }))
+    .filter((pair) => pair.old + pair.new > 0);
+}
+
+/** Refused requests by cause, of either report. */
+export function causePairs(old: Report, fresh: Report): Pair<string>[] {
+  const names = [...new Set([...old.causes.keys(), ...fresh.causes.keys()])].sort();
+  return names.map((name) => ({
+    name,
+    old: old.causes.get(name) ?? 0,
+    new: fresh.causes.get(name) ?? 0,
+  }));
+}
+
+/** Releases, else what is not the same in pools, else what the caller says. */
+function sideNames(old: Report, fresh: Report, names: DiffReport['names']): DiffReport['names'] {
+  if (old.kernel !== fresh.kernel) return { old: old.kernel, new: fresh.kernel };
+  for (const [n, pool] of old.pools.entries()) {
+    const differing = poolFacts(pool).filter((fact, at) => fact !== poolFacts(fresh.pools[n])[at]);
+    if (differing.length === 0) continue;
+    const others = poolFacts(fresh.pools[n]).filter((fact, at) => fact !== poolFacts(pool)[at]);
+    return { old: differing.join(', '), new: others.join(', ') || 'no pool' };
+  }
+  return names;
+}
+
+function poolFacts(pool: Report['pools'][number] | undefined): string[] {
+  if (pool === undefined) return [];
+  const areas = pool.areas === 1 ? '1 area' : `${pool.areas} areas`;
+  return [`${pool.nslabs} slots`, areas, `at 0x${pool.base.toString(16)}`];
+}
+
+/** Whether the sides differ in anything that a user would see. */
+export function areDifferent({ comparison, rules, appeared, vanished }: DiffReport): boolean {
+  return (
+    comparison.different > 0 ||
+    appeared.counts.size + vanished.counts.size > 0 ||
+    rules.some((pair) => pair.old !== pair.new)
+  );
+}
+
+/** Levels of findings that make a side worse: a note does not. */
+const REGRESSIVE: readonly Level[] = ['error', 'warning'];
+
+/** Errors and warnings that only the new side has. */
+export function regressionsOf({ appeared }: DiffReport): OneSided {
+  const isOne = (rule: RuleId): boolean => REGRESSIVE.includes(RULES[rule].level);
+  return {
+    counts: new Map([...appeared.counts].filter(([rule]) => isOne(rule))),
+    first: appeared.first.filter(({ rule }) => isOne(rule)),
+  };
+}
+
+/** How many findings there are in all. */
+export function totalOf({ counts }: OneSided): number {
+  return [...counts.values()].reduce((sum, count) => sum + count, 0);
 }

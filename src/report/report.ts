@@ -51,6 +51,8 @@ export interface Report {
   /** The first of each rule; `counts` has all. */
   findings: Finding[];
   counts: Map<RuleId, number>;
+  /** Refused requests by their cause. */
+  causes: ReadonlyMap<string, number>;
   doubleAllocatedPages: number[];
   assumptions: Assumption[];
   /** What shows that the trace is not whole, so that no verdict on it is safe. */

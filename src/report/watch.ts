@@ -1,7 +1,8 @@
+import { countCauses } from '../analysis/causeCounts.js';
 import { watchFragmentation } from '../analysis/fragmentation.js';
 import { watchUsage } from '../analysis/usage.js';
 import { CHECKS } from '../check/check.js';
-import { createFindingLog } from '../check/finding.js';
+import { createFindingLog, type FindingWatch } from '../check/finding.js';
 import type { TraceInfo } from '../events/trace.js';
 import type { Session } from '../replay/session.js';
 import type { Allocator } from '../swiotlb/allocator.js';
@@ -15,13 +16,27 @@ export interface ReportWatch {
   report(trace: TraceSummary, info: TraceInfo, kernelReason: string | undefined): Report;
 }
 
-/** Attaches all checks and statistics to a session. */
-export function watchForReport(session: Session, keepRows?: KeepRows): ReportWatch {
-  const log = createFindingLog();
+/**
+ * Attaches all checks and statistics to a session.
+ * @param watchFinding told every finding
+ */
+export function watchForReport(
+  session: Session,
+  keepRows?: KeepRows,
+  watchFinding?: FindingWatch,
+): ReportWatch {
+  const log = createFindingLog(watchFinding);
+  const causes = countCauses();
   const usage = watchUsage(session);
   const fragmentation = watchFragmentation(session);
   const rows = recordAllocations(session, keepRows);
-  session.observers.push(...CHECKS.map((check) => check(session, log)), usage, fragmentation, rows);
+  session.observers.push(
+    ...CHECKS.map((check) => check(session, log)),
+    usage,
+    fragmentation,
+    rows,
+    causes,
+  );
 
   return {
     report(trace, info, kernelReason) {
@@ -36,6 +51,7 @@ export function watchForReport(session: Session, keepRows?: KeepRows): ReportWat
         allocations: rows,
         findings: log.kept,
         counts: log.counts,
+        causes: causes.counts,
         doubleAllocatedPages: [...log.doubleAllocatedPages].sort((a, b) => a - b),
         assumptions: [...info.assumptions, ...session.assumptions],
         losses: info.losses,

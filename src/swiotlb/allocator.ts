@@ -85,6 +85,8 @@ export interface MapAnswer extends SearchTally {
   transient: Pool | undefined;
   /** What swiotlb_alloc() gave back before it refused. */
   givenBack: Released;
+  /** The question is what would be answered: nothing is taken. */
+  foretells: boolean;
 }
 
 /** Nothing released. */
@@ -103,6 +105,7 @@ export function emptyAnswer(): MapAnswer {
     address: Number.NaN,
     transient: undefined,
     givenBack: emptyReleased(),
+    foretells: false,
     examined: 0,
   };
 }

@@ -56,9 +56,9 @@ export function mapSingle(
 }
 
 /** Where the data begins, the slots in front of it that belong to it are noted (af133562d5af). */
-function rememberPadding({ plan, pool, slot }: MapAnswer): void {
+function rememberPadding({ plan, pool, slot, foretells }: MapAnswer): void {
   const padSlots = plan.offset >>> IO_TLB_SHIFT;
-  if (padSlots > 0 && pool !== undefined) pool.padSlots[slot + padSlots] = padSlots;
+  if (padSlots > 0 && pool !== undefined && !foretells) pool.padSlots[slot + padSlots] = padSlots;
 }
 
 /**
@@ -105,9 +105,17 @@ export function allocPages(
   }
   findSlots(release, device, request, answer);
   if (release.refusesUnalignedPages && answer.slot >= 0 && !isAligned(answer.address, pageSize)) {
-    unmapSingle(device, answer.address, undefined, answer.givenBack);
+    giveBack(device, answer);
     refuse(answer, 'unaligned-page');
   }
+}
+
+function giveBack(
+  device: Device,
+  { address, pool, slot, plan, givenBack, foretells }: MapAnswer,
+): void {
+  if (!foretells) unmapSingle(device, address, undefined, givenBack);
+  else Object.assign(givenBack, { pool, slot, nslots: plan.nslots });
 }
 
 function isAligned(address: number, pageSize: number): boolean {

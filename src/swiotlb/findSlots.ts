@@ -29,7 +29,7 @@ function resultAddress(release: Release, pool: Pool, slot: number): number {
   return pool.base + ((slot << IO_TLB_SHIFT) >>> 0);
 }
 
-/** Slots found in a pool are taken, counted and told. */
+/** Slots found in a pool are taken, counted and told; or only told, where the answer foretells. */
 export function take(
   release: Release,
   allocator: Allocator,
@@ -40,9 +40,11 @@ export function take(
 ): void {
   const { plan } = answer;
   answer.indexBefore = pool.areaIndex[area];
-  takeSlots(pool, area, slot, plan.nslots, storedSizeOf(plan));
-  allocator.used += plan.nslots;
-  if (allocator.used > allocator.usedHiwater) allocator.usedHiwater = allocator.used;
+  if (!answer.foretells) {
+    takeSlots(pool, area, slot, plan.nslots, storedSizeOf(plan));
+    allocator.used += plan.nslots;
+    if (allocator.used > allocator.usedHiwater) allocator.usedHiwater = allocator.used;
+  }
   answer.refusal = undefined;
   answer.pool = pool;
   answer.slot = slot;
@@ -144,7 +146,8 @@ function searchTransient(
   const geometry = { name: 'transient', base, nslabs: plan.nslots, areas: 1 };
   const pool = createPool(geometry, release.clampsTail);
   answer.transient = pool;
-  if (searchArea(release, device, pool, 0, answer) >= 0) device.transientPools.push(pool);
+  const isFound = searchArea(release, device, pool, 0, answer) >= 0;
+  if (isFound && !answer.foretells) device.transientPools.push(pool);
   else device.otherWindows.delete(pool);
 }
 

@@ -1,18 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createComparison } from '../../src/analysis/comparison.js';
 import { unmetExpectations } from '../../src/analysis/expectations.js';
 import { watchMismatches } from '../../src/analysis/mismatches.js';
 import { scenarios, traceOf } from '../replay/generating.js';
-import { addressesOf, replay, replayInAll } from '../support/replaying.js';
-
-/** Replays in two releases under a comparison that keeps `keep` differences. */
-async function compare(names: [string, string], trace: string, keep = 10) {
-  const comparison = createComparison(keep);
-  const sides = [comparison.old, comparison.new];
-  const replays = await replayInAll(names, trace, { observe: () => sides.shift() ?? {} });
-  return { comparison, replays };
-}
+import { compare } from '../support/comparing.js';
+import { addressesOf, replay } from '../support/replaying.js';
 
 describe('a comparison of two replays', () => {
   const trace = `
@@ -27,8 +19,24 @@ describe('a comparison of two replays', () => {
     const { comparison } = await compare(['v6.8', 'v6.9'], trace);
     expect(comparison).toMatchObject({ requests: 4, different: 2 });
     expect(comparison.first).toEqual([
-      { line: 4, op: 'map', device: 'net', size: 4096, old: 0x80000800, new: 0x80001000 },
-      { line: 5, op: 'alloc', device: 'net', size: 4096, old: 0x80001800, new: 0x80002000 },
+      {
+        line: 4,
+        op: 'map',
+        device: 'net',
+        size: 4096,
+        old: 0x80000800,
+        new: 0x80001000,
+        origin: 4,
+      },
+      {
+        line: 5,
+        op: 'alloc',
+        device: 'net',
+        size: 4096,
+        old: 0x80001800,
+        new: 0x80002000,
+        origin: 5,
+      },
     ]);
   });
 
@@ -44,7 +52,7 @@ describe('a comparison of two replays', () => {
   });
 
   it('counts all and keeps as many as asked', async () => {
-    const { comparison } = await compare(['v6.8', 'v6.9'], trace, 1);
+    const { comparison } = await compare(['v6.8', 'v6.9'], trace, { keep: 1 });
     expect(comparison.different).toBe(2);
     expect(comparison.first.map(({ line }) => line)).toEqual([4]);
   });

@@ -1,3 +1,4 @@
+import type { FindingWatch } from '../../src/check/finding.js';
 import { emptyTraceInfo, type TraceInfo } from '../../src/events/trace.js';
 import { csv } from '../../src/formats/csv.js';
 import { readTrace } from '../../src/formats/read.js';
@@ -16,10 +17,16 @@ export interface Replaying {
   /** As `--pool` and `--device` give them. */
   pools?: PoolOverride[];
   devices?: DeviceOverride[];
+  /** Pools of each replay for itself. */
+  ownPools?: PoolOverride[][];
   /** A word with the trace's declarations before anything is replayed. */
   prepare?: (info: TraceInfo) => void;
   /** Watches behind the checks, so that a refusal already has its cause. */
   observe?: (session: Session) => Observer;
+  /** Watches before the checks. */
+  observeFirst?: (session: Session) => Observer[];
+  /** Told the findings of each replay. */
+  watchFinding?: (n: number) => FindingWatch;
 }
 
 /** A trace that was replayed, and what was found. */
@@ -71,7 +78,15 @@ function sourceOf(text: string): Source {
 export async function replayInAll(
   names: readonly string[],
   trace: string,
-  { pools = [], devices = [], prepare, observe }: Replaying = {},
+  {
+    pools = [],
+    devices = [],
+    ownPools,
+    prepare,
+    observe,
+    observeFirst,
+    watchFinding,
+  }: Replaying = {},
 ): Promise<Replayed[]> {
   const info = emptyTraceInfo();
   let runs: { session: Session; watch: ReturnType<typeof watchForReport> }[] = [];
@@ -83,10 +98,12 @@ export async function replayInAll(
       if (runs.length === 0) {
         prepare?.(info);
         const pageSize = info.pageSize ?? 4096;
-        runs = names.map((name) => {
+        runs = names.map((name, n) => {
           const release = releaseNamed(name);
-          const session = createSession(info, { release, pageSize, pools, devices });
-          const watch = watchForReport(session);
+          const own = [...pools, ...(ownPools?.[n] ?? [])];
+          const session = createSession(info, { release, pageSize, pools: own, devices });
+          session.observers.push(...(observeFirst?.(session) ?? []));
+          const watch = watchForReport(session, undefined, watchFinding?.(n));
           if (observe) session.observers.push(observe(session));
           return { session, watch };
         });

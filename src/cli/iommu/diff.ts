@@ -1,5 +1,6 @@
 import { createRowComparison } from '../../analysis/iommu/rowComparison.js';
 import { watchColumns } from '../../analysis/iommu/watchColumns.js';
+import { UserError } from '../../events/errors.js';
 import { iommuDiffText } from '../../render/iommu/diff.js';
 import { iommuDiffJson } from '../../render/iommu/json.js';
 import { areIommuDifferent, diffIommuReports } from '../../report/iommuDiff.js';
@@ -23,9 +24,15 @@ const KEPT = 1000;
 export async function diffIommu(
   input: IommuInput,
   output: Output,
-  options: ReplayOptions & OutputOptions & { old: string; new: string },
+  options: ReplayOptions & OutputOptions & { old?: string; new?: string },
 ): Promise<number> {
-  const releases = [requireIommuRelease(options.old), requireIommuRelease(options.new)];
+  const names = [options.old ?? options.kernel, options.new ?? options.kernel];
+  if (names.includes(undefined) || (options.old ?? options.new) === undefined) {
+    throw new UserError(
+      `${input.path}: of an IOMMU trace two releases are compared: give --old and --new`,
+    );
+  }
+  const releases = names.map((name) => requireIommuRelease(name as string));
   const comparison = createRowComparison(KEPT);
   const sides = [comparison.onOld, comparison.onNew];
   const { tally, runs } = await replayIommu(
