@@ -15,6 +15,7 @@ import type { SessionOptions } from '../replay/devices.js';
 import { createOrderFinder, needsOrder, type OrderFinder } from '../replay/order.js';
 import { explainingRelease } from '../replay/recordedRelease.js';
 import { createSession, type Session } from '../replay/session.js';
+import { createUntoldReleases } from '../replay/untoldReleases.js';
 import type { TraceSummary } from '../report/report.js';
 import { openSource } from '../source/open.js';
 import { complain } from './eachTrace.js';
@@ -186,6 +187,11 @@ export async function replayTrace<W>(
     }
   }
 
+  const untold = createUntoldReleases(info, (batch) => {
+    if (finder === undefined) replay(batch);
+    else finder.run(batch);
+  });
+
   try {
     const readOptions = {
       format: options.inputFormat,
@@ -196,8 +202,7 @@ export async function replayTrace<W>(
     };
     const tally = await readTrace(source, info, readOptions, (batch) => {
       if (choice === undefined) start(batch);
-      if (finder === undefined) replay(batch);
-      else finder.run(batch);
+      untold.run(batch);
       progress.tick();
     });
     finder?.finish();
