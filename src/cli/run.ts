@@ -19,6 +19,13 @@ import { createUntoldReleases } from '../replay/untoldReleases.js';
 import type { TraceSummary } from '../report/report.js';
 import { openSource } from '../source/open.js';
 import { complain } from './eachTrace.js';
+import {
+  canBeReadAgain,
+  createElection,
+  type Election,
+  type Watched,
+  WRONG_FAVOURITE,
+} from './election.js';
 import { Exit } from './exit.js';
 import type { ReplayOptions } from './options.js';
 import { createProgress } from './progress.js';
@@ -32,12 +39,6 @@ export interface ReleaseChoice {
   elect: boolean;
 }
 
-/** A session and what watches it. */
-export interface Watched<W> {
-  session: Session;
-  watch: W;
-}
-
 /** A trace that has been replayed. */
 export interface Replayed<W> {
   info: TraceInfo;
@@ -49,9 +50,6 @@ export interface Replayed<W> {
 
 /** PAGE_SIZE of a trace that does not tell, and most kernels'. */
 const DEFAULT_PAGE_SIZE = 4096;
-
-/** Events between two looks at which candidates are still in the race. */
-const ELECTION_STEP = 64;
 
 /** The release of that name, or a message that helps. */
 export function requireRelease(name: string): Release {
@@ -108,7 +106,7 @@ function recordedRelease(info: TraceInfo, { releases, elect }: ReleaseChoice): R
 }
 
 /**
- * Reads a trace once and replays it in every release of `choose`.
+ * Reads a trace, once if it can, and replays it in every release of `choose`.
  * @param attach sets up what watches a session
  * @throws UserError for what the user can mend
  */
@@ -118,6 +116,22 @@ export async function replayTrace<W>(
   choose: (info: TraceInfo) => ReleaseChoice,
   attach: (session: Session) => W,
 ): Promise<Replayed<W>> {
+  const isHasty = canBeReadAgain([path, options.dmesg]);
+  const replayed =
+    (await replayOnce(path, options, choose, attach, isHasty)) ??
+    (await replayOnce(path, options, choose, attach, false));
+  if (replayed === undefined) throw WRONG_FAVOURITE;
+  return replayed;
+}
+
+/** @returns undefined where a hasty election went wrong */
+async function replayOnce<W>(
+  path: string,
+  options: ReplayOptions,
+  choose: (info: TraceInfo) => ReleaseChoice,
+  attach: (session: Session) => W,
+  isHasty: boolean,
+): Promise<Replayed<W> | undefined> {
   const info = emptyTraceInfo();
   if (options.dmesg !== undefined) await readBeside(options.dmesg, info);
   const source = await openSource(path);
@@ -125,6 +139,7 @@ export async function replayTrace<W>(
   let choice: ReleaseChoice | undefined;
   let runs: Watched<W>[] = [];
   let finder: OrderFinder | undefined;
+  let election: Election<W> | undefined;
 
   function start(batch: EventBatch): void {
     if (options.pageSize === undefined && info.pageSize === undefined) {
@@ -156,6 +171,7 @@ export async function replayTrace<W>(
       session.assumptions.push(...assumptions);
       return { session, watch: attach(session) };
     });
+    if (choice.elect) election = createElection(runs, isHasty);
     if (recorded !== undefined) finder = createOrderFinder(info, optionsOf(recorded), replay);
   }
 
@@ -174,17 +190,8 @@ export async function replayTrace<W>(
   }
 
   function replay(batch: EventBatch): void {
-    if (choice?.elect && runs.length > 1) runElection(batch);
+    if (election !== undefined) election.run(batch);
     else for (const { session } of runs) session.run(batch);
-  }
-
-  /** In small steps, so that candidates that differ from the record cost next to nothing. */
-  function runElection(batch: EventBatch): void {
-    for (let from = 0; from < batch.length; from += ELECTION_STEP) {
-      const to = Math.min(from + ELECTION_STEP, batch.length);
-      for (const { session } of runs) session.run(batch, from, to);
-      runs = runs.filter(stillElectable);
-    }
   }
 
   const untold = createUntoldReleases(info, (batch) => {
@@ -206,8 +213,8 @@ export async function replayTrace<W>(
       progress.tick();
     });
     finder?.finish();
-    const reason = choice?.elect ? elect(runs) : choice?.reason;
-    if (choice?.elect) runs = runs.slice(-1);
+    const end = election?.end();
+    if (end !== undefined) runs = [end.elected];
     for (const { session } of runs) session.finish();
     return {
       info,
@@ -220,8 +227,11 @@ export async function replayTrace<W>(
         otherLines: info.otherLines,
       },
       runs,
-      kernelReason: reason,
+      kernelReason: end?.reason ?? choice?.reason,
     };
+  } catch (error) {
+    if (error === WRONG_FAVOURITE) return undefined;
+    throw error;
   } finally {
     progress.end();
     source.close();
@@ -235,24 +245,6 @@ async function readBeside(path: string, info: TraceInfo): Promise<void> {
   } finally {
     source.close();
   }
-}
-
-/** The latest release stays in the race even when it differs: it is replayed if no other is left. */
-function stillElectable<W>({ session }: Watched<W>): boolean {
-  return session.totals.mismatches === 0 || session.options.release.name === latestRelease().name;
-}
-
-/** Sorts the elected run to the end, and says why it is the one. */
-function elect<W>(runs: Watched<W>[]): string {
-  const exact = runs.filter(({ session }) => session.totals.mismatches === 0);
-  const recorded = runs[runs.length - 1].session.totals.recorded;
-  if (exact.length === 0) {
-    return 'the latest: no release gives all the recorded addresses';
-  }
-  runs.push(exact[exact.length - 1]);
-  return recorded === 0
-    ? 'the latest: the trace records no results'
-    : 'the newest that gives every recorded address';
 }
 
 /** With `--strict`, exit status 2 and a word about it for a trace with lines that were not understood. */
