@@ -20,13 +20,16 @@ export interface Election<W> {
 /** Events between two looks at which candidates are still in the race. */
 const ELECTION_STEP = 64;
 
+/** Events after which a hasty election has a favourite. */
+const HASTE = 1024;
+
 /** Thrown by a hasty election whose favourite has failed: the trace is to be read again. */
 export const WRONG_FAVOURITE = new Error('the release that was held for the one differs after all');
 
 /**
  * An election.
  * @param candidates oldest first
- * @param isHasty after the first batch only the newest that gives all its addresses goes on, and the
+ * @param isHasty after the first HASTE events only the newest that gives all their addresses goes on, and the
  *   others are held to differ, or not, as it does: replaying them all takes as many times as long.
  *   If it differs later on, `run` throws WRONG_FAVOURITE.
  */
@@ -35,26 +38,26 @@ export function createElection<W>(candidates: Watched<W>[], isHasty: boolean): E
   let isFavourite = false;
 
   /** In small steps, so that candidates that differ from the record cost next to nothing. */
-  function runAll(batch: EventBatch): void {
+  function race(batch: EventBatch): void {
     for (let from = 0; from < batch.length; from += ELECTION_STEP) {
       const to = Math.min(from + ELECTION_STEP, batch.length);
       for (const { session } of running) session.run(batch, from, to);
       running = running.filter(stillElectable);
+      if (isHasty && from >= HASTE) chooseFavourite();
     }
+  }
+
+  function chooseFavourite(): void {
+    const newest = running.findLast(isExact);
+    if (running.length === 1 || newest === undefined) return;
+    running = [newest];
+    isFavourite = true;
   }
 
   return {
     run(batch) {
-      if (running.length > 1) {
-        runAll(batch);
-        const newest = running.findLast(isExact);
-        if (isHasty && running.length > 1 && newest !== undefined) {
-          running = [newest];
-          isFavourite = true;
-        }
-        return;
-      }
-      running[0].session.run(batch);
+      if (running.length > 1) race(batch);
+      else running[0].session.run(batch);
       if (isFavourite && !isExact(running[0])) throw WRONG_FAVOURITE;
     },
     end() {
