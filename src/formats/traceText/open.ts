@@ -1,9 +1,11 @@
 import type { EventBatch } from '../../events/batch.js';
 import { isFull } from '../../events/batch.js';
 import { createDeviceNames, deviceNumber, MAX_NAME_BYTES } from '../../events/names.js';
+import { createRecentNames, recentDeviceNumber } from '../../events/recentNames.js';
 import { logProblem } from '../../events/trace.js';
 import type { LineParser, ParseContext } from '../format.js';
 import { endOfText, isBlank, NEWLINE, textOf } from '../lines.js';
+import { viewOf } from '../literals.js';
 import { type Call, createCallQueue } from './calls.js';
 import { type Contexts, contextOf, dropBegun, isNmi, levelOf } from './contexts.js';
 import { DMA_EVENTS } from './dma.js';
@@ -53,6 +55,8 @@ const isInsideRelease = PROBE_NAMES.map((name) => INSIDE_RELEASE.has(name));
 /** `map` and `unmap` of the iommu's own events, which our probes' names hide. */
 const IOMMU = Buffer.from('IOMMU: ');
 
+const NO_BYTES = Buffer.alloc(0);
+
 const UNREADABLE_DEVICE = Buffer.from('(unreadable)');
 
 /** A parser of ftrace, trace-cmd and perf text: they differ only in what stands before the fields. */
@@ -60,6 +64,7 @@ export function openTraceText(context: ParseContext): LineParser {
   const { info } = context;
   const contexts: Contexts = new Map();
   const names = createDeviceNames(info.devices);
+  const recentNames = createRecentNames(names);
   const fields = emptyFields();
   const layouts = handlers.map(emptyLayout);
   const record = emptyRecord();
@@ -74,7 +79,8 @@ export function openTraceText(context: ParseContext): LineParser {
 
   const state: TraceState = {
     info,
-    bytes: Buffer.alloc(0),
+    bytes: NO_BYTES,
+    view: viewOf(NO_BYTES),
     line: context.linesBefore,
     pageSize: context.pageSize,
     record,
@@ -96,7 +102,7 @@ export function openTraceText(context: ParseContext): LineParser {
     device() {
       const { devFrom, devTo } = fields;
       if (devTo > devFrom && devTo - devFrom <= MAX_NAME_BYTES) {
-        return deviceNumber(names, state.bytes, devFrom, devTo);
+        return recentDeviceNumber(recentNames, state.bytes, state.view, devFrom, devTo);
       }
       return deviceNumber(names, UNREADABLE_DEVICE, 0, UNREADABLE_DEVICE.length);
     },
@@ -153,7 +159,7 @@ export function openTraceText(context: ParseContext): LineParser {
     const readsAll = event >= FIRST_DMA || !state.geometry.isSettled || layout.showsOwnPool;
     const last = readsAll ? -1 : lastFields[event];
     if (last === -2) return;
-    scanFields(bytes, record.bodyFrom, record.bodyTo, layout, last, fields);
+    scanFields(bytes, state.view, record.bodyFrom, record.bodyTo, layout, last, fields);
   }
 
   function isIommu(bytes: Buffer): boolean {
@@ -205,6 +211,7 @@ export function openTraceText(context: ParseContext): LineParser {
   return {
     parse(bytes, from, end, batch) {
       state.bytes = bytes;
+      state.view = viewOf(bytes);
       let at = from;
       while (at < end) {
         if (isFull(batch)) return at;
