@@ -18,7 +18,7 @@ const { values: options } = parseArgs({
 /** Size of the smaller traces, to show that memory does not grow with the trace. */
 const SMALL_MEGABYTES = 5;
 
-const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../bin/swiotlb-replay.js', import.meta.url));
 
 const TRACES = { 'dev-dbg': writeDevDbg, csv: writeCsv, ftrace: writeFtrace, mixed: writeMixed };
 

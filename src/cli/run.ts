@@ -16,9 +16,17 @@ import type { SessionOptions } from '../replay/devices.js';
 import { createOrderFinder, needsOrder, type OrderFinder } from '../replay/order.js';
 import { explainingRelease } from '../replay/recordedRelease.js';
 import { createSession, type Session } from '../replay/session.js';
+import { createUntoldReleases } from '../replay/untoldReleases.js';
 import type { TraceSummary } from '../report/report.js';
 import { openSource, type Source } from '../source/open.js';
 import { complain } from './eachTrace.js';
+import {
+  canBeReadAgain,
+  createElection,
+  type Election,
+  type Watched,
+  WRONG_FAVOURITE,
+} from './election.js';
 import { Exit } from './exit.js';
 import { openSwiotlbTrace } from './iommu/byKind.js';
 import type { ReplayOptions } from './options.js';
@@ -38,12 +46,6 @@ export interface ReleaseChoice {
 /** Options that one of several replays of a trace may have for itself. */
 export type Variant = Partial<Pick<ReplayOptions, 'pool' | 'swiotlb' | 'search'>>;
 
-/** A session and what watches it. */
-export interface Watched<W> {
-  session: Session;
-  watch: W;
-}
-
 /** A trace that has been replayed. */
 export interface Replayed<W> {
   info: TraceInfo;
@@ -55,9 +57,6 @@ export interface Replayed<W> {
 
 /** PAGE_SIZE of a trace that does not tell, and most kernels'. */
 const DEFAULT_PAGE_SIZE = 4096;
-
-/** Events between two looks at which candidates are still in the race. */
-const ELECTION_STEP = 64;
 
 /** The release of that name, or a message that helps. */
 export function requireRelease(name: string): Release {
@@ -118,11 +117,11 @@ export interface ReadHints {
   /** The trace, where it has been opened to see what it is. */
   opened?: Source | undefined;
   /** Takes records of an IOMMU's page tables; a trace of nothing else is then replayed in no release. */
-  onIommu?: (record: IommuRecord) => void;
+  onIommu?: ((record: IommuRecord) => void) | undefined;
 }
 
 /**
- * Reads a trace once and replays it in every release of `choose`.
+ * Reads a trace, once if it can, and replays it in every release of `choose`.
  * @param attach sets up what watches a session
  * @throws UserError for what the user can mend
  */
@@ -133,6 +132,35 @@ export async function replayTrace<W>(
   attach: (session: Session) => W,
   { opened, onIommu }: ReadHints = {},
 ): Promise<Replayed<W>> {
+  const isHasty = canBeReadAgain([path, options.dmesg]);
+  let told = 0;
+  /** Takes each record of a trace once, however often the trace is read. */
+  function eachOnce(): ((record: IommuRecord) => void) | undefined {
+    let seen = 0;
+    return onIommu === undefined
+      ? undefined
+      : (record) => {
+          if (seen++ < told) return;
+          told = seen;
+          onIommu(record);
+        };
+  }
+  const replayed =
+    (await replayOnce(path, options, choose, attach, isHasty, { opened, onIommu: eachOnce() })) ??
+    (await replayOnce(path, options, choose, attach, false, { onIommu: eachOnce() }));
+  if (replayed === undefined) throw WRONG_FAVOURITE;
+  return replayed;
+}
+
+/** @returns undefined where a hasty election went wrong */
+async function replayOnce<W>(
+  path: string,
+  options: ReplayOptions,
+  choose: (info: TraceInfo) => ReleaseChoice,
+  attach: (session: Session) => W,
+  isHasty: boolean,
+  { opened, onIommu }: ReadHints,
+): Promise<Replayed<W> | undefined> {
   const info = emptyTraceInfo();
   if (options.dmesg !== undefined) await readBeside(options.dmesg, info);
   const source = opened ?? (await openSwiotlbTrace(path, options));
@@ -140,6 +168,7 @@ export async function replayTrace<W>(
   let choice: ReleaseChoice | undefined;
   let runs: Watched<W>[] = [];
   let finder: OrderFinder | undefined;
+  let election: Election<W> | undefined;
 
   function start(batch: EventBatch): void {
     if (options.pageSize === undefined && info.pageSize === undefined) {
@@ -173,6 +202,7 @@ export async function replayTrace<W>(
       session.assumptions.push(...assumptions);
       return { session, watch: attach(session) };
     });
+    if (choice.elect) election = createElection(runs, isHasty);
     if (recorded !== undefined) finder = createOrderFinder(info, optionsOf(recorded), replay);
   }
 
@@ -191,18 +221,14 @@ export async function replayTrace<W>(
   }
 
   function replay(batch: EventBatch): void {
-    if (choice?.elect && runs.length > 1) runElection(batch);
+    if (election !== undefined) election.run(batch);
     else for (const { session } of runs) session.run(batch);
   }
 
-  /** In small steps, so that candidates that differ from the record cost next to nothing. */
-  function runElection(batch: EventBatch): void {
-    for (let from = 0; from < batch.length; from += ELECTION_STEP) {
-      const to = Math.min(from + ELECTION_STEP, batch.length);
-      for (const { session } of runs) session.run(batch, from, to);
-      runs = runs.filter(stillElectable);
-    }
-  }
+  const untold = createUntoldReleases(info, (batch) => {
+    if (finder === undefined) replay(batch);
+    else finder.run(batch);
+  });
 
   try {
     const readOptions = {
@@ -215,13 +241,12 @@ export async function replayTrace<W>(
     };
     const tally = await readTrace(source, info, readOptions, (batch) => {
       if (choice === undefined) start(batch);
-      if (finder === undefined) replay(batch);
-      else finder.run(batch);
+      untold.run(batch);
       progress.tick();
     });
     finder?.finish();
-    const reason = choice?.elect ? elect(runs) : choice?.reason;
-    if (choice?.elect) runs = runs.slice(-1);
+    const end = election?.end();
+    if (end !== undefined) runs = [end.elected];
     for (const { session } of runs) session.finish();
     return {
       info,
@@ -234,8 +259,11 @@ export async function replayTrace<W>(
         otherLines: info.otherLines,
       },
       runs,
-      kernelReason: reason,
+      kernelReason: end?.reason ?? choice?.reason,
     };
+  } catch (error) {
+    if (error === WRONG_FAVOURITE) return undefined;
+    throw error;
   } finally {
     progress.end();
     source.close();
@@ -250,24 +278,6 @@ export async function readBeside(path: string, info: TraceInfo): Promise<void> {
   } finally {
     source.close();
   }
-}
-
-/** The latest release stays in the race even when it differs: it is replayed if no other is left. */
-function stillElectable<W>({ session }: Watched<W>): boolean {
-  return session.totals.mismatches === 0 || session.options.release.name === latestRelease().name;
-}
-
-/** Sorts the elected run to the end, and says why it is the one. */
-function elect<W>(runs: Watched<W>[]): string {
-  const exact = runs.filter(({ session }) => session.totals.mismatches === 0);
-  const recorded = runs[runs.length - 1].session.totals.recorded;
-  if (exact.length === 0) {
-    return 'the latest: no release gives all the recorded addresses';
-  }
-  runs.push(exact[exact.length - 1]);
-  return recorded === 0
-    ? 'the latest: the trace records no results'
-    : 'the newest that gives every recorded address';
 }
 
 /** With `--strict`, exit status 2 and a word about it for a trace with lines that were not understood. */

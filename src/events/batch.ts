@@ -48,6 +48,8 @@ export const Flag = {
   transientFailed: 2,
   /** grow: the new pool has `flagValue` areas. */
   areas: 3,
+  /** map, alloc: the trace says that the request got `flagValue` slots, from that of its address on. */
+  slots: 4,
 } as const;
 
 /** How far a map may look; what the `look` column says. */

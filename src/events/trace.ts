@@ -27,6 +27,11 @@ export interface TraceInfo {
    * been released all the same. False for formats that hold every call, or show a kernel's own fault.
    */
   mayLackEvents: boolean;
+  /**
+   * The trace tells of requests alone, by the nature of its format: a buffer whose slots are taken
+   * again (Flag.slots) has been released.
+   */
+  omitsReleases: boolean;
   /** What shows that the trace is not whole; every verdict on it is unsafe. */
   losses: Loss[];
   /** Lines that are no events at all: other output, comments, blank lines. */
@@ -132,6 +137,7 @@ export function emptyTraceInfo(): TraceInfo {
     assumptions: [],
     orderIsExact: true,
     mayLackEvents: false,
+    omitsReleases: false,
     losses: [],
     problems: { count: 0, first: [] },
     otherLines: 0,

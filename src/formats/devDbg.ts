@@ -68,6 +68,7 @@ function open(context: ParseContext): LineParser {
   let broken: BrokenLine | undefined;
   let lastOfBlock: Buffer = Buffer.alloc(0);
   let hasEvents = false;
+  info.omitsReleases = true;
 
   /**
    * Adds what either reader found in the line from `from` on, whose hit is at `at`.
@@ -104,7 +105,8 @@ function open(context: ParseContext): LineParser {
     batch.dir[n] = BIDIRECTIONAL;
     batch.recorded[n] = Recorded.address;
     batch.tlbAddr[n] = fields.tlbAddr;
-    batch.flag[n] = Flag.none;
+    batch.flag[n] = Flag.slots;
+    batch.flagValue[n] = fields.endSlot - fields.firstSlot;
     batch.slack[n] = line;
     batch.look[n] = Look.whole;
     masks.note(n, fields.alignMask);

@@ -40,6 +40,12 @@ export interface OrderWindow {
   order: number[];
   /** The first row that is not placed. */
   next: number;
+  /** For rows that are handed out; used again, as is the rest. */
+  out: EventBatch;
+  /** 1 for rows that have been handed out. */
+  gone: Uint8Array;
+  /** Where rows that are left move to. */
+  to: Int32Array;
 }
 
 function createMarks(capacity: number): RowMarks {
@@ -68,7 +74,16 @@ function clearMarks(marks: RowMarks, n: number, added: number): void {
 /** An empty window. */
 export function createOrderWindow(): OrderWindow {
   const rows = createBatch();
-  return { rows, marks: createMarks(rows.line.length), order: [], next: 0 };
+  const capacity = rows.line.length;
+  return {
+    rows,
+    marks: createMarks(capacity),
+    order: [],
+    next: 0,
+    out: createBatch(),
+    gone: new Uint8Array(capacity),
+    to: new Int32Array(capacity),
+  };
 }
 
 /** The earliest line at which a row can have taken effect. */
@@ -98,6 +113,8 @@ function reserve(window: OrderWindow, more: number): void {
   const capacity = Math.max(needed, 2 * rows.line.length);
   window.rows = createBatch(capacity);
   window.marks = createMarks(capacity);
+  window.gone = new Uint8Array(capacity);
+  window.to = new Int32Array(capacity);
   window.rows.length = rows.length;
   for (let n = 0; n < rows.length; n++) moveRow(rows, marks, n, window, n);
 }
@@ -144,11 +161,11 @@ export function emitPlaced(
   visit: (row: number, isAhead: boolean) => void,
 ): void {
   const count = Math.max(0, window.order.length - keep);
-  const out = createBatch();
-  const { rows, order } = window;
-  const gone = new Uint8Array(rows.length);
+  const { rows, order, out, gone } = window;
+  gone.fill(0);
   let first = 0;
-  for (const row of order.slice(0, count)) {
+  for (let place = 0; place < count; place++) {
+    const row = order[place];
     copyEvent(rows, row, out, out.length++);
     gone[row] = 1;
     while (gone[first]) first++;
@@ -157,13 +174,12 @@ export function emitPlaced(
   }
   flush(out, emit);
   order.splice(0, count);
-  closeGaps(window, gone);
+  closeGaps(window);
 }
 
 /** Hands out all events of the trace as it has them. */
 export function emitAsRecorded(window: OrderWindow, emit: (batch: EventBatch) => void): void {
-  const out = createBatch();
-  const { rows, marks } = window;
+  const { rows, marks, out } = window;
   for (let row = 0; row < rows.length; row++) {
     if (marks.added[row]) continue;
     copyEvent(rows, row, out, out.length);
@@ -179,9 +195,8 @@ function flush(out: EventBatch, emit: (batch: EventBatch) => void): void {
 }
 
 /** Moves the rows that are left to the front. */
-function closeGaps(window: OrderWindow, gone: Uint8Array): void {
-  const { rows, marks, order } = window;
-  const to = new Int32Array(rows.length);
+function closeGaps(window: OrderWindow): void {
+  const { rows, marks, order, gone, to } = window;
   let count = 0;
   for (let n = 0; n < rows.length; n++) {
     if (gone[n]) continue;

@@ -24,7 +24,9 @@ import { movedIndex } from './follow.js';
 import { isReproduced } from './outcome.js';
 import {
   addTaken,
+  createStepStore,
   dropTaken,
+  findTaken,
   holdersOf,
   type InferredIndex,
   NO_STEP,
@@ -76,6 +78,7 @@ export function createScout(info: TraceInfo, options: SessionOptions): Scout {
   const devices = createDeviceTable(info, options, []);
   const transients = createTransientBases();
   const table: TakenTable = { byAddress: new Map(), bySlot: new Map() };
+  const store = createStepStore();
   const answer = emptyAnswer();
   const released = emptyReleased();
   const request = emptyRequest();
@@ -116,27 +119,26 @@ export function createScout(info: TraceInfo, options: SessionOptions): Scout {
 
   /** The allocation that the answer to a request is, served or not. */
   function takenFor(batch: EventBatch, n: number, device: Device): Taken {
-    const { pool, slot, address } = answer;
-    return {
-      line: batch.line[n],
-      cpu: batch.cpu[n],
-      op: batch.op[n],
-      deviceNumber: batch.device[n],
-      device,
-      size: batch.size[n],
-      dir: batch.dir[n],
-      recordedAddr: batch.recorded[n] === Recorded.address ? batch.tlbAddr[n] : address,
-      address,
-      pool,
-      isTransient: answer.transient !== undefined && pool === answer.transient,
-      area: pool === undefined ? 0 : Math.floor(slot / pool.areaNslabs),
-      slot,
-      nslots: answer.plan.nslots,
-      padSlots: answer.plan.offset >>> IO_TLB_SHIFT,
-      lowOffset: answer.plan.offset & (IO_TLB_SIZE - 1),
-      storedSize: storedSizeOf(answer.plan),
-      older: undefined,
-    };
+    const { pool, slot, address, plan } = answer;
+    const taken = store.taken();
+    taken.line = batch.line[n];
+    taken.cpu = batch.cpu[n];
+    taken.op = batch.op[n];
+    taken.deviceNumber = batch.device[n];
+    taken.device = device;
+    taken.size = batch.size[n];
+    taken.dir = batch.dir[n];
+    taken.recordedAddr = batch.recorded[n] === Recorded.address ? batch.tlbAddr[n] : address;
+    taken.address = address;
+    taken.pool = pool;
+    taken.isTransient = answer.transient !== undefined && pool === answer.transient;
+    taken.area = pool === undefined ? 0 : Math.floor(slot / pool.areaNslabs);
+    taken.slot = slot;
+    taken.nslots = plan.nslots;
+    taken.padSlots = plan.offset >>> IO_TLB_SHIFT;
+    taken.lowOffset = plan.offset & (IO_TLB_SIZE - 1);
+    taken.storedSize = storedSizeOf(plan);
+    return taken;
   }
 
   /** Whether the answer to a request is the recorded one, or nothing is recorded. */
@@ -167,7 +169,9 @@ export function createScout(info: TraceInfo, options: SessionOptions): Scout {
     const right = follows || isRight(batch, n);
     const took = isServed || hasAddress ? takenFor(batch, n, device) : undefined;
     if (took !== undefined) addTaken(table, took);
-    const step = { ...NO_STEP, took, inferred, moved };
+    const step = store.step(took);
+    step.inferred = inferred;
+    step.moved = moved;
     if (!right && !mayDiffer) {
       const { pool, slot } = answer;
       scout.missed = pool && { pool, slot, nslots: answer.plan.nslots };
@@ -176,8 +180,11 @@ export function createScout(info: TraceInfo, options: SessionOptions): Scout {
     }
     if (isServed && batch.recorded[n] >= Recorded.full && took !== undefined) {
       // As in a session: what the recorded kernel did not serve goes back at once; the index has moved.
-      undoStep(table, { ...NO_STEP, took });
-      return { ...NO_STEP, inferred, moved };
+      step.inferred = step.moved = undefined;
+      undoStep(table, step);
+      step.took = undefined;
+      step.inferred = inferred;
+      step.moved = moved;
     }
     return step;
   }
@@ -208,13 +215,15 @@ export function createScout(info: TraceInfo, options: SessionOptions): Scout {
   }
 
   function replayRelease(batch: EventBatch, n: number, mayDiffer: boolean): Step | undefined {
-    const taken = table.byAddress.get(batch.tlbAddr[n]);
+    const taken = findTaken(table, batch.tlbAddr[n]);
     if (taken === undefined) return releaseUnmatched(batch, n, mayDiffer);
     const isFinal = !isWhole(batch, n, taken);
     if (isFinal && !mayDiffer) return undefined;
     if (taken.pool !== undefined) releaseAt(batch, n, taken, taken.address);
     dropTaken(table, taken);
-    return { ...NO_STEP, released: taken, isFinal };
+    const step = store.step(undefined, taken);
+    step.isFinal = isFinal;
+    return step;
   }
 
   /** An address at which nothing begins: if it lies in a buffer the kernel releases the rest of it. */
@@ -226,23 +235,27 @@ export function createScout(info: TraceInfo, options: SessionOptions): Scout {
     if (around === undefined) return NO_STEP;
     if (!mayDiffer) return undefined;
     releaseAt(batch, n, around, address);
-    return { ...NO_STEP, isFinal: true };
+    const step = store.step();
+    step.isFinal = true;
+    return step;
   }
 
   function replayGrow(batch: EventBatch, n: number): Step {
     const areas = batch.flag[n] === Flag.areas ? batch.flagValue[n] : 1;
     if (!devices.grow(batch.origAddr[n], batch.size[n], areas)) return NO_STEP;
-    return { ...NO_STEP, grown: devices.allocators.find(({ restricted }) => !restricted) };
+    const step = store.step();
+    step.grown = devices.allocators.find(({ restricted }) => !restricted);
+    return step;
   }
 
   function replay(batch: EventBatch, n: number, mayDiffer: boolean): boolean {
-    const step = stepOf(batch, n, mayDiffer);
+    const step = replayEvent(batch, n, mayDiffer);
     if (step === undefined) return false;
     scout.steps.push(step);
     return true;
   }
 
-  function stepOf(batch: EventBatch, n: number, mayDiffer: boolean): Step | undefined {
+  function replayEvent(batch: EventBatch, n: number, mayDiffer: boolean): Step | undefined {
     switch (batch.op[n]) {
       case Op.grow:
         return replayGrow(batch, n);
@@ -268,9 +281,9 @@ export function createScout(info: TraceInfo, options: SessionOptions): Scout {
       undoStep(table, scout.steps.pop() as Step);
     },
     forget(keep) {
-      if (scout.steps.length > keep) scout.steps.splice(0, scout.steps.length - keep);
+      if (scout.steps.length > keep) store.forget(scout.steps, scout.steps.length - keep);
     },
-    find: (recordedAddr) => table.byAddress.get(recordedAddr),
+    find: (recordedAddr) => findTaken(table, recordedAddr),
     recordedRange(batch, n) {
       const { device } = deviceOf(batch, n);
       setRequest(batch, n, device);

@@ -31,8 +31,31 @@ export interface Taken {
   lowOffset: number;
   /** Bytes that the first slot stores. */
   storedSize: number;
-  /** An older one that the trace knows by the same address. */
-  older: Taken | undefined;
+  /** The next in the table whose recorded address has the same low 32 bits, older ones last. */
+  next: Taken | undefined;
+}
+
+function emptyTaken(): Taken {
+  return {
+    line: 0,
+    cpu: 0,
+    op: 0,
+    deviceNumber: 0,
+    device: undefined as unknown as Device,
+    size: 0,
+    dir: 0,
+    recordedAddr: Number.NaN,
+    address: Number.NaN,
+    pool: undefined,
+    isTransient: false,
+    area: 0,
+    slot: 0,
+    nslots: 0,
+    padSlots: 0,
+    lowOffset: 0,
+    storedSize: 0,
+    next: undefined,
+  };
 }
 
 /** A start index that was inferred from the trace. */
@@ -52,42 +75,103 @@ export interface Step {
   isFinal: boolean;
 }
 
+function emptyStep(): Step {
+  return {
+    took: undefined,
+    released: undefined,
+    inferred: undefined,
+    moved: undefined,
+    grown: undefined,
+    isFinal: false,
+  };
+}
+
 /** A step that changes nothing. */
-export const NO_STEP: Step = {
-  took: undefined,
-  released: undefined,
-  inferred: undefined,
-  moved: undefined,
-  grown: undefined,
-  isFinal: false,
-};
+export const NO_STEP: Step = emptyStep();
+
+/** Steps and allocations that are used again: a scout makes one for each event, and keeps it for a while. */
+export interface StepStore {
+  /** A step that has nothing but these. */
+  step(took?: Taken, released?: Taken): Step;
+  /** An allocation to be described. */
+  taken(): Taken;
+  /** Takes the first steps away, which are never undone. */
+  forget(steps: Step[], count: number): void;
+}
+
+/** A store of nothing yet. */
+export function createStepStore(): StepStore {
+  const spareSteps: Step[] = [];
+  const spareTaken: Taken[] = [];
+  return {
+    step(took, released) {
+      const step = spareSteps.pop() ?? emptyStep();
+      step.took = took;
+      step.released = released;
+      step.inferred = undefined;
+      step.moved = undefined;
+      step.grown = undefined;
+      step.isFinal = false;
+      return step;
+    },
+    taken: () => spareTaken.pop() ?? emptyTaken(),
+    forget(steps, count) {
+      for (let n = 0; n < count; n++) {
+        const step = steps[n];
+        // What was released is in no table, and the step that took it is gone already.
+        if (step.released !== undefined) spareTaken.push(step.released);
+        if (step !== NO_STEP) spareSteps.push(step);
+      }
+      steps.splice(0, count);
+    },
+  };
+}
 
 /** Allocations by recorded address, and by pool and first slot. */
 export interface TakenTable {
+  /** By the low 32 bits, which hash fast, to the newest of a list. */
   byAddress: Map<number, Taken>;
-  bySlot: Map<Pool, Map<number, Taken>>;
+  /** Per pool one entry per slot. */
+  bySlot: Map<Pool, (Taken | undefined)[]>;
+}
+
+/** The newest allocation that the trace knows by exactly this address. */
+export function findTaken({ byAddress }: TakenTable, recordedAddr: number): Taken | undefined {
+  let taken = byAddress.get(recordedAddr | 0);
+  while (taken !== undefined && taken.recordedAddr !== recordedAddr) taken = taken.next;
+  return taken;
 }
 
 /** Puts an allocation into the table. */
 export function addTaken({ byAddress, bySlot }: TakenTable, taken: Taken): void {
-  taken.older = byAddress.get(taken.recordedAddr);
-  byAddress.set(taken.recordedAddr, taken);
-  if (taken.pool === undefined) return;
-  let slots = bySlot.get(taken.pool);
+  const key = taken.recordedAddr | 0;
+  taken.next = byAddress.get(key);
+  byAddress.set(key, taken);
+  const { pool } = taken;
+  if (pool === undefined) return;
+  let slots = bySlot.get(pool);
   if (slots === undefined) {
-    slots = new Map();
-    bySlot.set(taken.pool, slots);
+    slots = new Array(pool.nslabs).fill(undefined);
+    bySlot.set(pool, slots);
   }
-  slots.set(taken.slot, taken);
+  slots[taken.slot] = taken;
 }
 
-/** Takes the newest allocation of its address out of the table. */
+/** Takes an allocation out of the table. */
 export function dropTaken({ byAddress, bySlot }: TakenTable, taken: Taken): void {
-  if (taken.older === undefined) byAddress.delete(taken.recordedAddr);
-  else byAddress.set(taken.recordedAddr, taken.older);
+  const key = taken.recordedAddr | 0;
+  let before = byAddress.get(key);
+  if (before === taken) {
+    if (taken.next === undefined) byAddress.delete(key);
+    else byAddress.set(key, taken.next);
+  } else {
+    while (before !== undefined && before.next !== taken) before = before.next;
+    if (before !== undefined) before.next = taken.next;
+  }
   if (taken.pool === undefined) return;
+  const slots = bySlot.get(taken.pool);
   if (taken.isTransient) bySlot.delete(taken.pool);
-  else bySlot.get(taken.pool)?.delete(taken.slot);
+  else if (slots !== undefined) slots[taken.slot] = undefined;
 }
 
 /** The allocations that hold any of `nslots` slots from `slot` on; no allocation is longer than a segment. */
@@ -96,7 +180,7 @@ export function holdersOf(table: TakenTable, pool: Pool, slot: number, nslots: n
   if (slots === undefined) return [];
   const holders: Taken[] = [];
   for (let at = slot - 127; at < slot + nslots; at++) {
-    const taken = slots.get(at);
+    const taken = slots[at];
     if (taken !== undefined && at + taken.nslots > slot) holders.push(taken);
   }
   return holders;

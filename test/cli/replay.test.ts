@@ -34,6 +34,17 @@ function jsonOf(args: string[]) {
 }
 
 describe('the trace that it began with', () => {
+  test('goes on with slots that come again, whose buffers were released though no line tells it', () => {
+    const line = readFileSync(join(PROJECT, SEED), 'utf8').split('\n')[0];
+    const path = traceFile('again.log', `${line}\n${line}\n`);
+    const { report } = jsonOf([path, '--kernel', 'v6.8']);
+    expect(report.summary).toMatchObject({ maps: 2, unmaps: 1, live: 1, doubleAllocatedPages: [] });
+    expect(report.losses).toEqual([]);
+    expect(report.assumptions.map(({ message }: { message: string }) => message)).toContainEqual(
+      expect.stringMatching(/^releases inferred, here and further on: 1;/),
+    );
+  });
+
   test('shows the bug with v6.8', () => {
     const { report, status } = jsonOf([SEED, '--kernel', 'v6.8']);
     expect(status).toBe(1);

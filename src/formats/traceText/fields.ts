@@ -1,4 +1,5 @@
 import { parseHex, parseNumber } from '../../events/numbers.js';
+import { isField, words } from '../literals.js';
 import { createWordTable, wordNumber } from './words.js';
 
 /** The fields that are read, by their place in `values`; several names may mean the same. */
@@ -105,6 +106,8 @@ export interface Fields {
 export interface Layout {
   /** Each name with its equals sign. */
   names: Buffer[];
+  /** The same in words; empty for names that are too short for them. */
+  words: (readonly number[])[];
   /** The field of each name; -1 for those that are not read. */
   fields: number[];
   /** The values of the last record: a record that fits the layout sets each of them again. */
@@ -126,7 +129,7 @@ export function emptyFields(): Fields {
 
 /** A layout to be learned from the first record. */
 export function emptyLayout(): Layout {
-  return { names: [], fields: [], values: emptyValues(), showsOwnPool: false };
+  return { names: [], words: [], fields: [], values: emptyValues(), showsOwnPool: false };
 }
 
 function emptyValues(): Float64Array {
@@ -136,10 +139,12 @@ function emptyValues(): Float64Array {
 /**
  * Reads `name=value` after `name=value`; unknown names are passed over. A hot loop: it sees every
  * byte of a big trace once (bench/README.md).
+ * @param view of the same bytes
  * @param last the field behind which nothing is wanted; -1 to read all
  */
 export function scanFields(
   bytes: Uint8Array,
+  view: DataView,
   from: number,
   end: number,
   layout: Layout,
@@ -155,13 +160,8 @@ export function scanFields(
   while (at < end) {
     while (bytes[at] === BLANK) at++;
     if (at >= end) break;
-    let matched = 0;
-    if (turn < names.length) {
-      const name = names[turn];
-      while (matched < name.length && bytes[at + matched] === name[matched]) matched++;
-      if (matched < name.length) matched = 0;
-    }
-    if (matched === 0) {
+    let matched = turn < names.length ? names[turn].length : 0;
+    if (matched === 0 || at + matched > end || !isName(bytes, view, at, layout, turn)) {
       const nameFrom = at;
       while (at < end && bytes[at] !== EQUALS && bytes[at] !== BLANK) at++;
       if (at >= end || bytes[at] !== EQUALS) continue;
@@ -177,6 +177,20 @@ export function scanFields(
   while (turn < names.length) forget(layout, turn++);
 }
 
+/** Whether the name of a layout's turn stands at `at`, with room for it before the line's end. */
+function isName(
+  bytes: Uint8Array,
+  view: DataView,
+  at: number,
+  { names, words: inWords }: Layout,
+  turn: number,
+): boolean {
+  const name = names[turn];
+  if (inWords[turn].length > 0) return isField(view, at, at + name.length, inWords[turn]);
+  for (let i = 0; i < name.length; i++) if (bytes[at + i] !== name[i]) return false;
+  return true;
+}
+
 /** A name that is not where the layout has it: what is missing is forgotten, what is new is learned. */
 function learn(layout: Layout, turn: number, bytes: Uint8Array, from: number, to: number): number {
   const name = Buffer.from(bytes.subarray(from, to));
@@ -188,6 +202,7 @@ function learn(layout: Layout, turn: number, bytes: Uint8Array, from: number, to
   if (layout.names.length < MAX_NAMES) {
     const number = wordNumber(fieldNames, bytes, from, to - 1);
     layout.names.splice(turn, 0, name);
+    layout.words.splice(turn, 0, name.length < 4 ? [] : words(name.toString('latin1')));
     const field = number < 0 ? -1 : numberOfName[number];
     layout.fields.splice(turn, 0, field);
     layout.showsOwnPool ||= field === Field.mem_start;
@@ -195,6 +210,7 @@ function learn(layout: Layout, turn: number, bytes: Uint8Array, from: number, to
   }
   // A hostile line, of which nothing is kept: the records behind it are learned anew.
   layout.names.length = 0;
+  layout.words.length = 0;
   layout.fields.length = 0;
   layout.values.fill(Number.NaN);
   return learn(layout, 0, bytes, from, to);

@@ -1,6 +1,7 @@
 import type { IommuRecord } from '../../events/iommuRecords.js';
 import { ADDRESS_LIMIT } from '../../events/numbers.js';
 import { startsWithAt } from '../lines.js';
+import { viewOf } from '../literals.js';
 import { contextKey } from './contexts.js';
 import { emptyFields, emptyLayout, Field, scanFields } from './fields.js';
 import { lowOf, pageOf, pagesOf } from './iommuPages.js';
@@ -209,7 +210,7 @@ export function createIommuLabels(onRecord: (record: IommuRecord) => void): Iomm
       if (event < 0) return;
       made = { line, time: record.time, task: contextKey(record.pid, record.cpu) };
       if (isProbe) {
-        scanFields(bytes, bodyFrom, bodyTo, layouts[event], -1, fields);
+        scanFields(bytes, viewOf(bytes), bodyFrom, bodyTo, layouts[event], -1, fields);
         readProbe(PROBES[event], bytes, record);
       } else {
         const to = Math.min(bodyTo, bodyFrom + MAX_TEXT);

@@ -3,6 +3,7 @@ import { emptyTraceInfo, logProblem } from '../../events/trace.js';
 import { readCaptureLine } from '../captureHeader.js';
 import type { TraceReader } from '../iommuText.js';
 import { endOfText, NEWLINE } from '../lines.js';
+import { viewOf } from '../literals.js';
 import { contextKey } from './contexts.js';
 import { emptyFields, emptyLayout, Field, scanFields } from './fields.js';
 import { createIovaDomains, type SeenDomain } from './iovaDomains.js';
@@ -233,7 +234,7 @@ export function createIovaTextReader(onRow: (row: IovaRow) => void): TraceReader
     }
     const probe = wordNumber(probeNames, bytes, record.nameFrom, record.nameTo);
     if (probe < 0) return;
-    scanFields(bytes, record.bodyFrom, record.bodyTo, layouts[probe], -1, fields);
+    scanFields(bytes, viewOf(bytes), record.bodyFrom, record.bodyTo, layouts[probe], -1, fields);
     const why = readRecord(PROBES[probe], line);
     if (why !== undefined) logProblem(trace.problems, line, why, text);
   }

@@ -1,9 +1,11 @@
 import type { EventBatch } from '../../events/batch.js';
 import { isFull } from '../../events/batch.js';
 import { createDeviceNames, deviceNumber, MAX_NAME_BYTES } from '../../events/names.js';
+import { createRecentNames, recentDeviceNumber } from '../../events/recentNames.js';
 import { logProblem } from '../../events/trace.js';
 import type { LineParser, ParseContext } from '../format.js';
 import { endOfText, isBlank, NEWLINE, textOf } from '../lines.js';
+import { viewOf } from '../literals.js';
 import { type Call, createCallQueue } from './calls.js';
 import { type Contexts, contextOf, dropBegun, isNmi, levelOf } from './contexts.js';
 import { DMA_EVENTS } from './dma.js';
@@ -54,6 +56,8 @@ const isInsideRelease = PROBE_NAMES.map((name) => INSIDE_RELEASE.has(name));
 /** `map` and `unmap` of the iommu's own events, which our probes' names hide. */
 const IOMMU = Buffer.from('IOMMU: ');
 
+const NO_BYTES = Buffer.alloc(0);
+
 const UNREADABLE_DEVICE = Buffer.from('(unreadable)');
 
 /** A parser of ftrace, trace-cmd and perf text: they differ only in what stands before the fields. */
@@ -61,6 +65,7 @@ export function openTraceText(context: ParseContext): LineParser {
   const { info } = context;
   const contexts: Contexts = new Map();
   const names = createDeviceNames(info.devices);
+  const recentNames = createRecentNames(names);
   const fields = emptyFields();
   const layouts = handlers.map(emptyLayout);
   const record = emptyRecord();
@@ -77,7 +82,8 @@ export function openTraceText(context: ParseContext): LineParser {
 
   const state: TraceState = {
     info,
-    bytes: Buffer.alloc(0),
+    bytes: NO_BYTES,
+    view: viewOf(NO_BYTES),
     line: context.linesBefore,
     pageSize: context.pageSize,
     record,
@@ -99,7 +105,7 @@ export function openTraceText(context: ParseContext): LineParser {
     device() {
       const { devFrom, devTo } = fields;
       if (devTo > devFrom && devTo - devFrom <= MAX_NAME_BYTES) {
-        return deviceNumber(names, state.bytes, devFrom, devTo);
+        return recentDeviceNumber(recentNames, state.bytes, state.view, devFrom, devTo);
       }
       return deviceNumber(names, UNREADABLE_DEVICE, 0, UNREADABLE_DEVICE.length);
     },
@@ -158,7 +164,7 @@ export function openTraceText(context: ParseContext): LineParser {
     const readsAll = event >= FIRST_DMA || !state.geometry.isSettled || layout.showsOwnPool;
     const last = readsAll ? -1 : lastFields[event];
     if (last === -2) return;
-    scanFields(bytes, record.bodyFrom, record.bodyTo, layout, last, fields);
+    scanFields(bytes, state.view, record.bodyFrom, record.bodyTo, layout, last, fields);
   }
 
   /** Whether it is another event of the same name: iommu:*, or a probe that is named as a stock event. */
@@ -220,6 +226,7 @@ export function openTraceText(context: ParseContext): LineParser {
   return {
     parse(bytes, from, end, batch) {
       state.bytes = bytes;
+      state.view = viewOf(bytes);
       let at = from;
       while (at < end) {
         if (isFull(batch)) return at;

@@ -11,6 +11,8 @@ export interface TraceState {
   info: TraceInfo;
   /** The block that holds the record. */
   bytes: Buffer;
+  /** A view of it. */
+  view: DataView;
   /** PAGE_SIZE in bytes where the trace does not tell. */
   pageSize: number;
   names: DeviceNames;

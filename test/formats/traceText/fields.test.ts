@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { viewOf } from '../../../src/formats/literals.js';
 import {
   emptyFields,
   emptyLayout,
@@ -13,7 +14,7 @@ type Name = keyof typeof Field;
 function fieldsOf(text: string, layout: Layout = emptyLayout(), last = -1) {
   const bytes = Buffer.from(`${text}\n size=99 ret=0x99`, 'latin1');
   const fields = emptyFields();
-  scanFields(bytes, 0, text.length, layout, last, fields);
+  scanFields(bytes, viewOf(bytes), 0, text.length, layout, last, fields);
   const found: Partial<Record<Name | 'device' | 'direction', number | string>> = {};
   for (const [name, place] of Object.entries(Field)) {
     const value = fields.values[place];

@@ -1,0 +1,94 @@
+import { statSync } from 'node:fs';
+import type { EventBatch } from '../events/batch.js';
+import { latestRelease } from '../kernel/select.js';
+import type { Session } from '../replay/session.js';
+
+/** A session and what watches it. */
+export interface Watched<W> {
+  session: Session;
+  watch: W;
+}
+
+/** Finds, of several releases, the newest that gives every recorded address; the latest if none does. */
+export interface Election<W> {
+  /** Replays events in all releases that are still in the race. */
+  run(batch: EventBatch): void;
+  /** The one, after the last event, and why it is that. */
+  end(): { elected: Watched<W>; reason: string };
+}
+
+/** Events between two looks at which candidates are still in the race. */
+const ELECTION_STEP = 64;
+
+/** Events after which a hasty election has a favourite. */
+const HASTE = 1024;
+
+/** Thrown by a hasty election whose favourite has failed: the trace is to be read again. */
+export const WRONG_FAVOURITE = new Error('the release that was held for the one differs after all');
+
+/**
+ * An election.
+ * @param candidates oldest first
+ * @param isHasty after the first HASTE events only the newest that gives all their addresses goes on, and the
+ *   others are held to differ, or not, as it does: replaying them all takes as many times as long.
+ *   If it differs later on, `run` throws WRONG_FAVOURITE.
+ */
+export function createElection<W>(candidates: Watched<W>[], isHasty: boolean): Election<W> {
+  let running = candidates;
+  let isFavourite = false;
+
+  /** In small steps, so that candidates that differ from the record cost next to nothing. */
+  function race(batch: EventBatch): void {
+    for (let from = 0; from < batch.length; from += ELECTION_STEP) {
+      const to = Math.min(from + ELECTION_STEP, batch.length);
+      for (const { session } of running) session.run(batch, from, to);
+      running = running.filter(stillElectable);
+      if (isHasty && from >= HASTE) chooseFavourite();
+    }
+  }
+
+  function chooseFavourite(): void {
+    const newest = running.findLast(isExact);
+    if (running.length === 1 || newest === undefined) return;
+    running = [newest];
+    isFavourite = true;
+  }
+
+  return {
+    run(batch) {
+      if (running.length > 1) race(batch);
+      else running[0].session.run(batch);
+      if (isFavourite && !isExact(running[0])) throw WRONG_FAVOURITE;
+    },
+    end() {
+      const exact = running.findLast(isExact);
+      const elected = exact ?? running[running.length - 1];
+      if (exact === undefined) {
+        return { elected, reason: 'the latest: no release gives all the recorded addresses' };
+      }
+      const reason =
+        elected.session.totals.recorded === 0
+          ? 'the latest: the trace records no results'
+          : 'the newest that gives every recorded address';
+      return { elected, reason };
+    },
+  };
+}
+
+function isExact<W>({ session }: Watched<W>): boolean {
+  return session.totals.mismatches === 0;
+}
+
+/** The latest release stays in the race even when it differs: it is replayed if no other is left. */
+function stillElectable<W>(candidate: Watched<W>): boolean {
+  return isExact(candidate) || candidate.session.options.release.name === latestRelease().name;
+}
+
+/** Whether these inputs can be read twice: standard input and pipes cannot. */
+export function canBeReadAgain(paths: readonly (string | undefined)[]): boolean {
+  return paths.every(
+    (path) =>
+      path === undefined ||
+      (path !== '-' && statSync(path, { throwIfNoEntry: false })?.isFile() === true),
+  );
+}
