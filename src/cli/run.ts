@@ -51,6 +51,10 @@ export interface Replayed<W> {
 /** PAGE_SIZE of a trace that does not tell, and most kernels'. */
 const DEFAULT_PAGE_SIZE = 4096;
 
+/** Events after which an election goes on with its favourite alone, and how much later at each new try. */
+const FIRST_HASTE = 256;
+const LESS_HASTE = 64;
+
 /** The release of that name, or a message that helps. */
 export function requireRelease(name: string): Release {
   return requirePlacement(name).release;
@@ -116,21 +120,21 @@ export async function replayTrace<W>(
   choose: (info: TraceInfo) => ReleaseChoice,
   attach: (session: Session) => W,
 ): Promise<Replayed<W>> {
-  const isHasty = canBeReadAgain([path, options.dmesg]);
-  const replayed =
-    (await replayOnce(path, options, choose, attach, isHasty)) ??
-    (await replayOnce(path, options, choose, attach, false));
-  if (replayed === undefined) throw WRONG_FAVOURITE;
-  return replayed;
+  let haste = canBeReadAgain([path, options.dmesg]) ? FIRST_HASTE : Number.POSITIVE_INFINITY;
+  for (;;) {
+    const replayed = await replayOnce(path, options, choose, attach, haste);
+    if (replayed !== undefined) return replayed;
+    haste *= LESS_HASTE;
+  }
 }
 
-/** @returns undefined where a hasty election went wrong */
+/** @returns undefined where an election was too hasty */
 async function replayOnce<W>(
   path: string,
   options: ReplayOptions,
   choose: (info: TraceInfo) => ReleaseChoice,
   attach: (session: Session) => W,
-  isHasty: boolean,
+  haste: number,
 ): Promise<Replayed<W> | undefined> {
   const info = emptyTraceInfo();
   if (options.dmesg !== undefined) await readBeside(options.dmesg, info);
@@ -171,7 +175,7 @@ async function replayOnce<W>(
       session.assumptions.push(...assumptions);
       return { session, watch: attach(session) };
     });
-    if (choice.elect) election = createElection(runs, isHasty);
+    if (choice.elect) election = createElection(runs, haste);
     if (recorded !== undefined) finder = createOrderFinder(info, optionsOf(recorded), replay);
   }
 
