@@ -3,6 +3,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import { EXPECT_SUFFIX, type Expectation } from '../corpus/expectation.js';
 import { parseExpectation } from '../corpus/reading.js';
 import { UserError } from '../events/errors.js';
+import { recogniseIommu } from '../formats/iommuRead.js';
 import { FORMATS } from '../formats/table.js';
 import { openSource } from '../source/open.js';
 
@@ -76,11 +77,12 @@ function repositoryRoot(folder: string): string {
   }
 }
 
-/** Whether a file looks like a trace of some format. */
+/** Whether a file looks like a trace of the slot allocator; those of an IOMMU have no expectations yet. */
 export async function isTrace(path: string): Promise<boolean> {
   try {
     const source = await openSource(path);
     try {
+      if (recogniseIommu(source.head) !== undefined) return false;
       let looked = 0;
       for await (const { bytes, end } of source.blocks) {
         const lines = bytes.subarray(0, end);

@@ -20,20 +20,18 @@ export interface Election<W> {
 /** Events between two looks at which candidates are still in the race. */
 const ELECTION_STEP = 64;
 
-/** Events after which a hasty election has a favourite. */
-const HASTE = 1024;
-
 /** Thrown by a hasty election whose favourite has failed: the trace is to be read again. */
 export const WRONG_FAVOURITE = new Error('the release that was held for the one differs after all');
 
 /**
  * An election.
  * @param candidates oldest first
- * @param isHasty after the first HASTE events only the newest that gives all their addresses goes on, and the
- *   others are held to differ, or not, as it does: replaying them all takes as many times as long.
- *   If it differs later on, `run` throws WRONG_FAVOURITE.
+ * @param haste after so many events only the newest that gives all their addresses goes on: replaying
+ *   the others too takes as many times as long. If it differs later on, `run` throws WRONG_FAVOURITE.
+ *   Infinity where the trace cannot be read again.
  */
-export function createElection<W>(candidates: Watched<W>[], isHasty: boolean): Election<W> {
+export function createElection<W>(candidates: Watched<W>[], haste: number): Election<W> {
+  let raced = 0;
   let running = candidates;
   let isFavourite = false;
 
@@ -43,7 +41,8 @@ export function createElection<W>(candidates: Watched<W>[], isHasty: boolean): E
       const to = Math.min(from + ELECTION_STEP, batch.length);
       for (const { session } of running) session.run(batch, from, to);
       running = running.filter(stillElectable);
-      if (isHasty && from >= HASTE) chooseFavourite();
+      raced += to - from;
+      if (raced >= haste) chooseFavourite();
     }
   }
 

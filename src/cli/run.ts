@@ -58,6 +58,10 @@ export interface Replayed<W> {
 /** PAGE_SIZE of a trace that does not tell, and most kernels'. */
 const DEFAULT_PAGE_SIZE = 4096;
 
+/** Events after which an election goes on with its favourite alone, and how much later at each new try. */
+const FIRST_HASTE = 256;
+const LESS_HASTE = 64;
+
 /** The release of that name, or a message that helps. */
 export function requireRelease(name: string): Release {
   return requirePlacement(name).release;
@@ -132,7 +136,8 @@ export async function replayTrace<W>(
   attach: (session: Session) => W,
   { opened, onIommu }: ReadHints = {},
 ): Promise<Replayed<W>> {
-  const isHasty = canBeReadAgain([path, options.dmesg]);
+  let haste = canBeReadAgain([path, options.dmesg]) ? FIRST_HASTE : Number.POSITIVE_INFINITY;
+  let source = opened;
   let told = 0;
   /** Takes each record of a trace once, however often the trace is read. */
   function eachOnce(): ((record: IommuRecord) => void) | undefined {
@@ -145,20 +150,22 @@ export async function replayTrace<W>(
           onIommu(record);
         };
   }
-  const replayed =
-    (await replayOnce(path, options, choose, attach, isHasty, { opened, onIommu: eachOnce() })) ??
-    (await replayOnce(path, options, choose, attach, false, { onIommu: eachOnce() }));
-  if (replayed === undefined) throw WRONG_FAVOURITE;
-  return replayed;
+  for (;;) {
+    const hints = { opened: source, onIommu: eachOnce() };
+    const replayed = await replayOnce(path, options, choose, attach, haste, hints);
+    if (replayed !== undefined) return replayed;
+    haste *= LESS_HASTE;
+    source = undefined;
+  }
 }
 
-/** @returns undefined where a hasty election went wrong */
+/** @returns undefined where an election was too hasty */
 async function replayOnce<W>(
   path: string,
   options: ReplayOptions,
   choose: (info: TraceInfo) => ReleaseChoice,
   attach: (session: Session) => W,
-  isHasty: boolean,
+  haste: number,
   { opened, onIommu }: ReadHints,
 ): Promise<Replayed<W> | undefined> {
   const info = emptyTraceInfo();
@@ -202,7 +209,7 @@ async function replayOnce<W>(
       session.assumptions.push(...assumptions);
       return { session, watch: attach(session) };
     });
-    if (choice.elect) election = createElection(runs, isHasty);
+    if (choice.elect) election = createElection(runs, haste);
     if (recorded !== undefined) finder = createOrderFinder(info, optionsOf(recorded), replay);
   }
 

@@ -62,7 +62,7 @@ describe('the stories', () => {
     expect(status).toBe(0);
   });
 
-  test('have expectations that hold against their schema, of two releases each', () => {
+  test('have expectations that hold against their schema, of two releases each, or the recorded one', () => {
     const schema = JSON.parse(readFileSync(join(PROJECT, 'docs/schema/expect-1.json'), 'utf8'));
     const validate = new Ajv({ allErrors: true }).compile(schema);
     const files = readdirSync(join(PROJECT, 'traces'), {
@@ -74,7 +74,8 @@ describe('the stories', () => {
       const data = JSON.parse(readFileSync(join(PROJECT, 'traces', file), 'utf8'));
       validate(data);
       expect(validate.errors).toBeNull();
-      expect(data.cases.length).toBeGreaterThanOrEqual(2);
+      const isRecording = file.endsWith('.txt.expect.json');
+      expect(data.cases.length).toBeGreaterThanOrEqual(isRecording ? 1 : 2);
     }
   });
 
@@ -86,7 +87,7 @@ describe('the stories', () => {
     expect(status).toBe(1);
     expect(stdout).toContain('page-bits/trace.csv  v6.8\n');
     expect(stdout).toContain('\n  line 7: address: expected 0x80002800, actual 0x80002000\n');
-    expect(stdout).toContain('15 of 16 cases as expected, 1 differs\n');
+    expect(stdout).toContain('17 of 18 cases as expected, 1 differs\n');
   });
 
   test('stay as they are when they are updated', () => {
