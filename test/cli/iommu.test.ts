@@ -38,6 +38,17 @@ function rowOf(lines: readonly string[], holds: (fields: string[]) => boolean): 
 }
 
 describe('verify of IOMMU traces', () => {
+  test('has nothing to say of rows that tell requests alone', () => {
+    const head = linesOf(NEW).filter((line) => line.startsWith('#') || line.startsWith('time,'));
+    const device = /^#device name=(\S+)/m.exec(head.join('\n'))?.[1];
+    const map = `0.001,0,${device},map_page,0,0x40200200,512,1,0x0,,,,,,,,,,`;
+    const { status, result } = json(['verify', '-'], [...head, map, ''].join('\n'));
+    expect({ status, result }).toMatchObject({
+      status: 3,
+      result: { recorded: 0, mismatches: [] },
+    });
+  });
+
   test('reproduces every row of every vector', () => {
     const { stdout, status } = swiotlbReplay([
       'verify',

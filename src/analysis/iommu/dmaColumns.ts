@@ -54,7 +54,15 @@ function physWords(row: DmaRow): string {
   return row.phys.map(({ phys, length }) => `${hex(phys)}+${length}`).join(';');
 }
 
+/** Whether a row tells what was asked and nothing of what came of it. */
+function isRequestAlone(row: DmaRow): boolean {
+  const { dma, failed, result, granules, slots, warn } = row;
+  const hasResult = failed || dma.length > 0 || result !== '';
+  return !hasResult && [granules, slots, warn].every(Number.isNaN);
+}
+
 function recordedColumns(row: DmaRow): Columns {
+  if (isRequestAlone(row)) return {};
   return {
     dma: dmaWords(row),
     result: row.result,
