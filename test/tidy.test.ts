@@ -23,6 +23,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   check: ['kernel', 'events', 'swiotlb', 'iommu', 'dma', 'replay', 'analysis'],
   report: ['kernel', 'events', 'swiotlb', 'iommu', 'dma', 'replay', 'analysis', 'check'],
   corpus: ['kernel', 'events', 'replay', 'analysis', 'check', 'report'],
+  pipeline: ['kernel', 'events', 'source', 'formats', 'replay', 'report'],
   render: ['events', 'analysis', 'check', 'report', 'corpus'],
   cli: [
     'kernel',
@@ -38,6 +39,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'check',
     'report',
     'corpus',
+    'pipeline',
     'render',
   ],
 };

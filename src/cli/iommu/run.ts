@@ -10,6 +10,7 @@ import {
   withLargeGranules,
 } from '../../kernel/iommuSelect.js';
 import { placeRelease } from '../../kernel/select.js';
+import { readBeside } from '../../pipeline/feed.js';
 import { lossLines } from '../../render/losses.js';
 import {
   type IommuOverrides,
@@ -23,7 +24,6 @@ import { complain } from '../eachTrace.js';
 import { Exit } from '../exit.js';
 import type { ReplayOptions } from '../options.js';
 import { createProgress } from '../progress.js';
-import { readBeside } from '../run.js';
 
 /** An opened IOMMU trace. */
 export interface IommuInput {
