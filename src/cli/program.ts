@@ -7,6 +7,7 @@ import { diffCommand } from './diffCommand.js';
 import { explainCommand } from './explainCommand.js';
 import { identifyCommand } from './identifyCommand.js';
 import { kernelsCommand } from './kernelsCommand.js';
+import { loadPolicies } from './policies.js';
 import { replayCommand } from './replayCommand.js';
 import { verifyCommand } from './verifyCommand.js';
 
@@ -47,6 +48,9 @@ const STATUS = `
 Exit status: 0 nothing wrong found, 1 findings or differences, 2 wrong usage or an unusable trace,
 3 nothing wrong found but the trace does not carry that verdict.`;
 
+/** Commands whose --kernel is a release and no policy. */
+const REPLAYING_NOTHING = new Set(['capture', 'diagnose']);
+
 /** The whole command line. */
 export function createProgram(): Command {
   const program = new Command('swiotlb-replay')
@@ -56,6 +60,9 @@ export function createProgram(): Command {
     )
     .version(packageVersion(), '-V, --version')
     .option('--no-color', 'no colours, whatever the terminal');
+  program.hook('preAction', (_, command) =>
+    REPLAYING_NOTHING.has(command.name()) ? undefined : loadPolicies(command.opts()),
+  );
   program.addCommand(replayCommand(), { isDefault: true });
   program.addCommand(verifyCommand());
   program.addCommand(identifyCommand());

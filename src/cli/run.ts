@@ -1,7 +1,7 @@
 import type { IommuRecord } from '../events/iommuRecords.js';
 import type { TraceInfo } from '../events/trace.js';
 import type { Release } from '../kernel/release.js';
-import { type ReleaseChoice, requirePlacement } from '../pipeline/choice.js';
+import * as choice from '../pipeline/choice.js';
 import { feedFromFile } from '../pipeline/feed.js';
 import { type Replayed, replayFeed } from '../pipeline/replaying.js';
 import { lossLines } from '../render/losses.js';
@@ -10,14 +10,20 @@ import type { Source } from '../source/open.js';
 import { complain } from './eachTrace.js';
 import { Exit } from './exit.js';
 import type { ReplayOptions } from './options.js';
+import { kernelNamed } from './policies.js';
 import { createProgress } from './progress.js';
 
-export { chooseReleases, type ReleaseChoice, type Variant } from '../pipeline/choice.js';
+export type { ReleaseChoice, Variant } from '../pipeline/choice.js';
 export type { Replayed } from '../pipeline/replaying.js';
 
 /** The release of that name, or a message that helps. */
 export function requireRelease(name: string): Release {
-  return requirePlacement(name).release;
+  return choice.requirePlacement(name).release;
+}
+
+/** The release or policy that `--kernel` names, or that its absence means for a trace. */
+export function chooseReleases(name: string | undefined, info: TraceInfo): choice.ReleaseChoice {
+  return choice.chooseReleases(name === undefined ? undefined : kernelNamed(name), info);
 }
 
 /** What a command knows of a trace, or wants besides its events. */
@@ -36,7 +42,7 @@ export interface ReadHints {
 export function replayTrace<W>(
   path: string,
   options: ReplayOptions,
-  choose: (info: TraceInfo) => ReleaseChoice,
+  choose: (info: TraceInfo) => choice.ReleaseChoice,
   attach: (session: Session) => W,
   { opened, onIommu }: ReadHints = {},
 ): Promise<Replayed<W>> {
