@@ -1,12 +1,14 @@
+import { spawnSync } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { UserError } from '../events/errors.js';
+import { shorten } from '../events/trace.js';
 import type { Policy } from './policy.js';
 import { thrownWords } from './policyResult.js';
 import { readPolicy } from './policyShape.js';
 
 /** Seconds that a file may take to load: one that awaits what never comes must not end in silence. */
-const LOAD_SECONDS = 10;
+const LOAD_SECONDS = 5;
 
 /** Whether a kernel's name is the path of a policy file: it has a slash, and ends in .mjs or .js. */
 export function isPolicyPath(name: string): boolean {
@@ -64,8 +66,18 @@ async function importFile(path: string): Promise<Record<string, unknown>> {
     return await Promise.race([import(url), patience]);
   } catch (error) {
     if (error instanceof UserError) throw error;
-    throw new UserError(`${path}: cannot be loaded: ${thrownWords(error, path)}`, { cause: error });
+    const place = error instanceof SyntaxError ? syntaxPlace(path) : '';
+    throw new UserError(`${path}: cannot be loaded: ${thrownWords(error, path)}${place}`, {
+      cause: error,
+    });
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Where a file's syntax is wrong, which the error of an import does not tell; empty if it is in another file. */
+function syntaxPlace(path: string): string {
+  const { stderr } = spawnSync(process.execPath, ['--check', path], { encoding: 'utf8' });
+  const [, line, text] = /^[^\n]*:(\d+)\n([^\n]*)/.exec(stderr ?? '') ?? [];
+  return line === undefined ? '' : `, line ${line}: ${shorten(text.trim())}`;
 }
