@@ -79,7 +79,7 @@ export function requireIommuRelease(name: string): IommuRelease {
 
 /** The IOMMU code of a policy's base, with bounce buffers from the policy. */
 function withBouncer({ release: swiotlb }: PlacedRelease): IommuRelease {
-  const base = requireIommuRelease(swiotlb.name.slice(0, swiotlb.name.lastIndexOf('+')));
+  const base = requireIommuRelease(swiotlb.name.replace(/\+.*/, ''));
   return { ...base, name: swiotlb.name, kind: 'patched', swiotlb };
 }
 
