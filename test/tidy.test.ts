@@ -24,6 +24,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   report: ['kernel', 'events', 'swiotlb', 'iommu', 'dma', 'replay', 'analysis', 'check'],
   corpus: ['kernel', 'events', 'replay', 'analysis', 'check', 'report'],
   pipeline: ['kernel', 'events', 'source', 'formats', 'replay', 'report'],
+  library: ['kernel', 'events', 'formats', 'replay', 'analysis', 'report', 'pipeline'],
   render: ['events', 'analysis', 'check', 'report', 'corpus'],
   cli: [
     'kernel',
@@ -40,6 +41,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'report',
     'corpus',
     'pipeline',
+    'library',
     'render',
   ],
 };

@@ -1,11 +1,12 @@
 import { statSync } from 'node:fs';
 import { copyEvent, createBatch, type EventBatch } from '../events/batch.js';
 import { UserError } from '../events/errors.js';
+import type { IommuRecord } from '../events/iommuRecords.js';
 import type { TraceInfo } from '../events/trace.js';
 import type { TraceFormat } from '../formats/format.js';
 import { IOMMU_FORMATS, type IommuFormat, recogniseIommu } from '../formats/iommuRead.js';
 import { type ReadOptions, type ReadTally, readBootLog, readTrace } from '../formats/read.js';
-import { openSource, type Source } from '../source/open.js';
+import { openBytes, openSource, type Source } from '../source/open.js';
 
 /** Where a replay gets its events from. */
 export interface TraceFeed {
@@ -44,20 +45,32 @@ export interface FileHints {
 }
 
 /** A trace that is read from a file, or from standard input for `-`, as it is replayed. */
-export function feedFromFile(
+export function feedFromFile(path: string, hints: FileHints = {}): TraceFeed {
+  return feedFrom(path, () => openSource(path), isFile(path), hints);
+}
+
+/** A trace in memory, as a file would hold it. */
+export function feedFromBytes(name: string, bytes: Uint8Array, hints: FileHints = {}): TraceFeed {
+  return feedFrom(name, () => openBytes(name, bytes), true, hints);
+}
+
+function feedFrom(
   path: string,
-  { opened, dmesg, inputFormat, progress }: FileHints = {},
+  open: () => Promise<Source>,
+  canReopen: boolean,
+  { opened, dmesg, inputFormat, progress }: FileHints,
 ): TraceFeed {
   let source = opened;
   return {
     path,
-    canRepeat: [path, dmesg].every((each) => each === undefined || isFile(each)),
+    canRepeat: canReopen && (dmesg === undefined || isFile(dmesg)),
     async run(info, options, onBatch) {
       if (dmesg !== undefined) await readBeside(dmesg, info);
-      const reading = source ?? (await openSwiotlbTrace(path, inputFormat));
+      const reading = source ?? (await open());
       source = undefined;
       const shown = progress?.(reading);
       try {
+        refuseIommu(reading, inputFormat);
         return await readTrace(reading, info, options, (batch) => {
           onBatch(batch);
           shown?.tick();
@@ -83,17 +96,13 @@ export function iommuFormatOf(
   return IOMMU_FORMATS.find((format) => format === inputFormat);
 }
 
-/** Opens a trace for what knows those of the slot allocator only. */
-async function openSwiotlbTrace(
-  path: string,
-  inputFormat: TraceFormat | IommuFormat | undefined,
-): Promise<Source> {
-  const source = await openSource(path);
+/** @throws UserError for a trace of an IOMMU */
+function refuseIommu(source: Source, inputFormat: FileHints['inputFormat']): void {
   const format = iommuFormatOf(source, inputFormat);
-  if (format === undefined) return source;
-  source.close();
+  if (format === undefined) return;
   throw new UserError(
-    `${path}: is an IOMMU trace (${format}), which replay, verify, identify and diff know and this command does not`,
+    `${source.name}: is an IOMMU trace (${format}), which only the commands replay, verify, identify` +
+      ' and diff know',
   );
 }
 
@@ -113,6 +122,8 @@ export interface KeptTrace {
   info: TraceInfo;
   tally: ReadTally;
   batches: readonly EventBatch[];
+  /** Of an IOMMU's page tables. */
+  records: readonly IommuRecord[];
 }
 
 /** Reads a whole trace into memory: 77 bytes an event. */
@@ -122,8 +133,12 @@ export async function keepTrace(
   options: ReadOptions,
 ): Promise<KeptTrace> {
   const batches: EventBatch[] = [];
-  const tally = await feed.run(info, options, (batch) => batches.push(copyBatch(batch)));
-  return { path: feed.path, info, tally, batches };
+  const records: IommuRecord[] = [];
+  const onIommu = (record: IommuRecord): number => records.push(structuredClone(record));
+  const tally = await feed.run(info, { ...options, onIommu }, (batch) => {
+    batches.push(copyBatch(batch));
+  });
+  return { path: feed.path, info, tally, batches, records };
 }
 
 function copyBatch(from: EventBatch, to = createBatch(from.length)): EventBatch {
@@ -133,14 +148,16 @@ function copyBatch(from: EventBatch, to = createBatch(from.length)): EventBatch 
 }
 
 /** A trace that has been read, as often as it is wanted. */
-export function feedFromMemory({ path, info: known, tally, batches }: KeptTrace): TraceFeed {
+export function feedFromMemory(trace: KeptTrace): TraceFeed {
+  const { path, info: known, tally, batches, records } = trace;
   return {
     path,
     canRepeat: true,
-    async run(info, _, onBatch) {
+    async run(info, { onIommu }, onBatch) {
       // Replays add assumptions and what they infer of devices; each starts from what was read.
       Object.assign(info, structuredClone(known));
       const scratch = createBatch();
+      for (const record of records) onIommu?.(record);
       for (const batch of batches) onBatch(copyBatch(batch, scratch));
       return tally;
     },
