@@ -127,16 +127,16 @@ function standInsOf({ kernel: words, update, against, exact }: Options): NamedSt
   if (words.length === 0 && (against !== undefined || exact)) {
     throw new UserError('--against and --exact go with --kernel: what is held against it?');
   }
-  const standIns = words.map((word) => {
+  if (update) {
+    const policy = words.find(isPolicyPath);
+    if (policy === undefined) return [];
+    throw new UserError(`${policy}: expectations are of releases, not of policies`);
+  }
+  return words.map((word) => {
     const kernel = kernelNamed(word);
     const { release } = typeof kernel === 'string' ? requirePlacement(kernel) : kernel;
     return { word, kernel: release.name, against, isExact: exact ?? false };
   });
-  const policy = words.find(isPolicyPath);
-  if (update && policy !== undefined) {
-    throw new UserError(`${policy}: expectations are of releases, not of policies`);
-  }
-  return standIns;
 }
 
 /** One replay of a trace. */

@@ -60,6 +60,7 @@ export function asMask(name: string, value: unknown): number {
 
 /** What was thrown, in a line, and where in the policy's file, as far as it says so. */
 export function thrownWords(error: unknown, file: string | undefined): string {
+  if (error === undefined) return 'undefined';
   try {
     const { name, message, stack } = error as Error;
     if (typeof message !== 'string') return valueWords(error);
