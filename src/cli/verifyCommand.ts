@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { type MismatchWatch, watchMismatches } from '../analysis/mismatches.js';
-import { KEPT_MISMATCHES, type Verification, verificationOf } from '../library/verification.js';
+import type { Verification } from '../library/verification.js';
+import { KEPT_MISMATCHES, verificationOf } from '../library/verifying.js';
 import { harmless, harmlessJson } from '../render/harmless.js';
 import { lossLines } from '../render/losses.js';
 import { eachTrace } from './eachTrace.js';

@@ -11,10 +11,13 @@ import type { Session } from '../replay/session.js';
 import { type PlainReport, plainReport } from '../report/plain.js';
 import { plainIommu } from '../report/plainIommu.js';
 import { watchForReport } from '../report/watch.js';
-import { type MachineOptions, settingsOf } from './options.js';
+import { feedOf } from './input.js';
+import type { MachineOptions } from './options.js';
 import { definePolicy } from './policy.js';
-import { feedOf, type Trace, type TraceInput } from './trace.js';
-import { KEPT_MISMATCHES, type Verification, verificationOf } from './verification.js';
+import { settingsOf } from './settings.js';
+import type { Trace, TraceInput } from './trace.js';
+import type { Verification } from './verification.js';
+import { KEPT_MISMATCHES, verificationOf } from './verifying.js';
 
 /** How a trace is verified. */
 export interface VerifyOptions extends MachineOptions {

@@ -1,19 +1,11 @@
 import { DIR_NAMES, type EventBatch, Flag, OP_NAMES, Op, Recorded } from '../events/batch.js';
-import { UserError } from '../events/errors.js';
 import {
   type DeviceDeclaration,
   emptyTraceInfo,
   type PoolDeclaration,
   type Problem,
 } from '../events/trace.js';
-import {
-  feedFromBytes,
-  feedFromFile,
-  feedFromMemory,
-  type KeptTrace,
-  keepTrace,
-  type TraceFeed,
-} from '../pipeline/feed.js';
+import { type KeptTrace, keepTrace } from '../pipeline/feed.js';
 import { readOptionsOf } from '../pipeline/replaying.js';
 import {
   type PlainAssumption,
@@ -21,7 +13,9 @@ import {
   plainAssumptions,
   plainLosses,
 } from '../report/plain.js';
-import { formatNamed, settingsOf, type TraceOptions } from './options.js';
+import { feedOf, KEPT } from './input.js';
+import type { TraceOptions } from './options.js';
+import { settingsOf } from './settings.js';
 
 /**
  * A trace to read: the path of a file, `-` for standard input, what a file would hold, packed or not,
@@ -71,9 +65,6 @@ export interface Trace {
   events(): Iterable<TraceEvent>;
 }
 
-/** What traces were made of. */
-const KEPT = new WeakMap<object, KeptTrace>();
-
 /**
  * Reads a trace into memory, 77 bytes an event; a replay of a file, without this, needs none to speak of.
  * @throws UserError for what cannot be read or understood
@@ -98,33 +89,6 @@ export async function readTrace(input: TraceInput, options: TraceOptions = {}): 
   };
   KEPT.set(trace, kept);
   return trace;
-}
-
-/** Where the events of an input come from. */
-export async function feedOf(input: TraceInput | Trace, options: TraceOptions): Promise<TraceFeed> {
-  const kept = typeof input === 'object' ? KEPT.get(input) : undefined;
-  if (kept !== undefined) {
-    const late = (['dmesg', 'format', 'name'] as const).find((key) => options[key] !== undefined);
-    if (late === undefined) return feedFromMemory(kept);
-    throw new UserError(`${kept.path}: has been read: ${late} is an option of readTrace()`);
-  }
-  const inputFormat = formatNamed(options.format);
-  const hints = { dmesg: options.dmesg, inputFormat };
-  if (typeof input === 'string') return feedFromFile(input, hints);
-  const { name = input instanceof Uint8Array ? '<bytes>' : '<stream>' } = options;
-  const bytes = input instanceof Uint8Array ? input : await gather(input);
-  return feedFromBytes(name, bytes, hints);
-}
-
-async function gather(stream: AsyncIterable<Uint8Array | string> | Trace): Promise<Uint8Array> {
-  if (!(Symbol.asyncIterator in Object(stream))) {
-    throw new UserError('a trace is read from a path, from bytes or from a stream of them');
-  }
-  const pieces: Uint8Array[] = [];
-  for await (const piece of stream as AsyncIterable<Uint8Array | string>) {
-    pieces.push(typeof piece === 'string' ? Buffer.from(piece) : piece);
-  }
-  return Buffer.concat(pieces);
 }
 
 function* eventsOf({ batches, info }: KeptTrace): Generator<TraceEvent> {
