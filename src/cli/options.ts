@@ -43,8 +43,9 @@ export function addReplayOptions(command: Command, withKernel = true): Command {
   if (withKernel) {
     command.option(
       '--kernel <release>',
-      'whose allocator to run: a release that `kernels` lists, `recorded` (the one the trace names)\n' +
-        'or `latest`. Default: recorded, else the newest that gives every recorded address, else latest',
+      'whose allocator to run: a release that `kernels` lists, `recorded` (the one the trace names),\n' +
+        '`latest`, or the path of a policy file, which is run (docs/policies.md). Default: recorded,\n' +
+        'else the newest that gives every recorded address, else latest',
     );
   }
   return command

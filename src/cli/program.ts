@@ -14,12 +14,14 @@ import { verifyCommand } from './verifyCommand.js';
 /** Examples that work on the shipped traces, for the end of each command's help. */
 const SEED = 'traces/double-allocation/trace.log';
 const LOG = 'traces/full-or-not/dmesg.log';
+const POLICY = 'docs/policies/first-fix.mjs';
 const EXAMPLES: Record<string, readonly string[]> = {
   replay: [SEED, `${SEED} --kernel v6.9`, `${SEED} --json --no-allocations`],
   verify: [`verify ${SEED} --kernel v6.8`, 'verify traces/*/trace.csv'],
   diff: [
     `diff ${SEED} --old v6.8 --new v6.9`,
     `diff ${SEED} --old v6.8 --new v6.8+will-v1 --json`,
+    `diff ${SEED} --old v6.8 --new ./${POLICY}`,
     'diff traces/fragmented/trace.csv --kernel v6.12 --new-swiotlb 128 --output markdown',
     'diff traces/page-bits/trace.csv traces/fragmented/trace.csv --by findings',
     'diff traces/iommu-stale-mapping/trace.csv --old v5.14 --new v5.16',
@@ -32,6 +34,7 @@ const EXAMPLES: Record<string, readonly string[]> = {
   check: [
     'check traces/',
     'check traces/ --output ktap --shard 1/2',
+    'check traces/ --kernel ./docs/policies/stride-only.mjs',
     'check traces/double-allocation --output github --report sarif=check.sarif',
   ],
   diagnose: [`diagnose ${LOG}`, `diagnose ${LOG} --json`],
