@@ -8,7 +8,7 @@ import { thrownWords } from './policyResult.js';
 import { readPolicy } from './policyShape.js';
 
 /** Seconds that a file may take to load: one that awaits what never comes must not end in silence. */
-const LOAD_SECONDS = 5;
+const LOAD_SECONDS = 10;
 
 /** Whether a kernel's name is the path of a policy file: it has a slash, and ends in .mjs or .js. */
 export function isPolicyPath(name: string): boolean {
