@@ -83,7 +83,7 @@ describe('calls recorded apart from when they took effect', () => {
     expect(session.totals).toMatchObject({ recorded: 4, mismatches: 0 });
     expect(tally).toMatchObject({ moved: 1, movedLine: 20, unexplained: 0 });
     expect(info.assumptions).toMatchObject([
-      { line: 20, message: expect.stringContaining('the order of 1 calls') },
+      { line: 20, message: expect.stringContaining('the order of 1 call was') },
     ]);
   });
 
