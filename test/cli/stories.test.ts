@@ -46,7 +46,7 @@ const TOLD_FOR: Record<
   'odd-start': ['pool-full', 'alignment', 'v6.9'],
   'other-direction': ['dir-mismatch', undefined, undefined],
   'page-bits': ['page-alignment', undefined, 'v6.9'],
-  'partial-unmap': ['wrong-free', 'fragmented', 'v5.14'],
+  'partial-unmap': ['wrong-free', 'fragmented', 'v5.13'],
   'past-the-end': ['beyond-pool', undefined, 'v6.6.3'],
   'restricted-alone': ['pool-full', 'area-skew', 'v6.6.63'],
   'segment-boundary': ['pool-full', 'boundary', undefined],
