@@ -168,7 +168,7 @@ describe('what no order explains', () => {
     const { session, seen } = replayOrdered(info, interrupted, RELEASE);
     expect([...seen.look.subarray(4, 7)]).toEqual([Look.whole, Look.lastArea, Look.whole]);
     expect(session.totals).toMatchObject({ mismatches: 0, lookedAside: 1 });
-    expect(info.assumptions[0].message).toContain('1 searches');
+    expect(info.assumptions[0].message).toContain('1 search was');
   });
 
   test('a session of another release looks everywhere', () => {
