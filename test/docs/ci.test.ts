@@ -91,6 +91,15 @@ describe('the selftest', () => {
       env: { PATH: `${folder}:${process.env.PATH}` },
     });
 
+  const hasShellcheck = spawnSync('shellcheck', ['--version']).error === undefined;
+  test.skipIf(!hasShellcheck)(
+    'has nothing that shellcheck finds (skipped where it is not installed)',
+    () => {
+      const { stdout } = spawnSync('shellcheck', ['-'], { input: script, encoding: 'utf8' });
+      expect(stdout).toBe('');
+    },
+  );
+
   test('is skipped where the program is not installed', () => {
     const { status, stdout } = run('traces');
     expect(stdout).toMatch(/^KTAP version 1\n1\.\.0 # SKIP /);
