@@ -22,7 +22,7 @@ export interface DeviceSeries {
 interface Columns {
   firstLine: Float64Array;
   lastLine: Float64Array;
-  /** Seconds, NaN where the trace does not tell: of the first event that has a time, and of the last. */
+  /** In units of `clock`, NaN where the trace does not tell: of the first event that has a time, and of the last. */
   firstTime: Float64Array;
   lastTime: Float64Array;
   /** The most slots in use, of all pools, as the kernel counts them (io_tlb_used); where that was first so. */
@@ -46,6 +46,8 @@ interface Columns {
 
 /** Occupancy from the first event to the last, in buckets of equally many events. */
 export interface Timeline extends Columns {
+  /** What times are: a time without a fraction anywhere in the trace counts something else than seconds. */
+  clock: 'seconds' | 'counter' | 'none';
   /** Requests and releases. */
   events: number;
   /** Events of each bucket but the last, which may have fewer: a power of two. */
@@ -111,7 +113,8 @@ function emptyColumns(): Columns {
 }
 
 function emptyTimeline(): Timeline {
-  return { ...emptyColumns(), events: 0, span: 1, buckets: 0, devices: [], unnamed: 0 };
+  const columns = emptyColumns();
+  return { ...columns, clock: 'none', events: 0, span: 1, buckets: 0, devices: [], unnamed: 0 };
 }
 
 /** Makes one bucket of each two; the last may be without a second. */
@@ -222,7 +225,7 @@ export function watchTimeline(session: Session): TimelineWatch {
     bucket = timeline.buckets++;
     room = timeline.span;
     timeline.firstLine[bucket] = outcome.line;
-    timeline.firstTime[bucket] = Number.NaN;
+    timeline.firstTime[bucket] = outcome.time;
     timeline.lastTime[bucket] = Number.NaN;
     timeline.failed[bucket] = 0;
     timeline.bounced[bucket] = 0;
@@ -236,7 +239,7 @@ export function watchTimeline(session: Session): TimelineWatch {
   function noteMost(outcome: Outcome): void {
     timeline.most[bucket] = used;
     timeline.mostLine[bucket] = outcome.line;
-    timeline.mostTime[bucket] = Number.NaN;
+    timeline.mostTime[bucket] = outcome.time;
     isAtMost = true;
   }
 
@@ -245,6 +248,15 @@ export function watchTimeline(session: Session): TimelineWatch {
     room--;
     timeline.events++;
     timeline.lastLine[bucket] = outcome.line;
+    if (!Number.isNaN(outcome.time)) noteTime(outcome.time);
+  }
+
+  function noteTime(time: number): void {
+    if (Number.isNaN(timeline.firstTime[bucket])) timeline.firstTime[bucket] = time;
+    timeline.lastTime[bucket] = time;
+    if (timeline.clock !== 'seconds') {
+      timeline.clock = Math.floor(time) === time ? 'counter' : 'seconds';
+    }
   }
 
   /** Takes a device among the followed, in the place of the least of them if it has outgrown that. */
