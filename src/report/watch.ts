@@ -1,5 +1,6 @@
 import { countCauses } from '../analysis/causeCounts.js';
 import { watchFragmentation } from '../analysis/fragmentation.js';
+import { watchTimeline } from '../analysis/timeline.js';
 import { watchUsage } from '../analysis/usage.js';
 import { CHECKS } from '../check/check.js';
 import { createFindingLog, type FindingWatch } from '../check/finding.js';
@@ -29,11 +30,13 @@ export function watchForReport(
   const causes = countCauses();
   const usage = watchUsage(session);
   const fragmentation = watchFragmentation(session);
+  const timeline = watchTimeline(session);
   const rows = recordAllocations(session, keepRows);
   session.observers.push(
     ...CHECKS.map((check) => check(session, log)),
     usage,
     fragmentation,
+    timeline,
     rows,
     causes,
   );
@@ -57,6 +60,7 @@ export function watchForReport(
         losses: info.losses,
         problems: info.problems.first,
         fragmentation: { end: fragmentation.end, worst: fragmentation.worst },
+        timeline: timeline.timeline(),
         summary: {
           maps: totals.maps,
           unmaps: totals.unmaps,
