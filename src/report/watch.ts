@@ -1,6 +1,6 @@
 import { countCauses } from '../analysis/causeCounts.js';
 import { watchFragmentation } from '../analysis/fragmentation.js';
-import { watchTimeline } from '../analysis/timeline.js';
+import { watchTimeline } from '../analysis/timelineWatch.js';
 import { watchUsage } from '../analysis/usage.js';
 import { CHECKS } from '../check/check.js';
 import { createFindingLog, type FindingWatch } from '../check/finding.js';

@@ -4,9 +4,8 @@ import {
   MOST_BUCKETS,
   NAMED_DEVICES,
   type Timeline,
-  type TimelineWatch,
-  watchTimeline,
 } from '../../src/analysis/timeline.js';
+import { type TimelineWatch, watchTimeline } from '../../src/analysis/timelineWatch.js';
 import type { Observer } from '../../src/replay/outcome.js';
 import { replay } from '../support/replaying.js';
 
