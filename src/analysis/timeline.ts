@@ -133,3 +133,10 @@ export function coarser(timeline: Timeline, buckets: number): Timeline {
   while (copy.buckets > buckets) mergePairs(copy);
   return trimmed(copy);
 }
+
+/** From the first event to the last, as the trace's times have it; 0 where it has none. */
+export function durationOf({ firstTime, lastTime }: Timeline): number {
+  const first = firstTime.find((time) => !Number.isNaN(time));
+  const last = lastTime.findLast((time) => !Number.isNaN(time));
+  return first === undefined || last === undefined ? 0 : Math.max(0, last - first);
+}
