@@ -11,26 +11,29 @@ export interface LogHistogram {
 const SHIFT = 3;
 const PER_OCTAVE = 1 << SHIFT;
 
-/** Numbers up to 2^63; larger ones count as that. */
-const BUCKETS = (63 - SHIFT) * PER_OCTAVE + 2 * PER_OCTAVE;
+/** Numbers up to 2^61; larger ones count as that. */
+const BUCKETS = (61 - SHIFT + 1) * PER_OCTAVE;
+
+/** Numbers of 2^32 and more are counted by their bits from this one on. */
+const LOW_BITS = 29;
 
 /** An empty histogram. */
 export function createLogHistogram(): LogHistogram {
   return { counts: new Uint32Array(BUCKETS), count: 0, least: 0, most: 0 };
 }
 
-/** The bucket of a whole number from 0 on. */
+/** The bucket of a whole number from 0 on. Hot path. */
 function bucketOf(value: number): number {
   if (value < 2 * PER_OCTAVE) return value;
-  let high = value;
-  let octave = 31;
-  if (value >= 2 ** 32) {
-    high = Math.min(value / 2 ** 32, 2 ** 31);
-    octave = 63;
-  }
-  octave -= Math.clz32(high);
-  const eighth = Math.floor(value / 2 ** (octave - SHIFT)) & (PER_OCTAVE - 1);
-  return (octave - SHIFT + 1) * PER_OCTAVE + eighth;
+  if (value < 2 ** 32) return bucketOfBits(value, 0);
+  return bucketOfBits(Math.min(value / 2 ** LOW_BITS, 2 ** 32 - 1), LOW_BITS);
+}
+
+/** @param bits the number shifted right by `shift` */
+function bucketOfBits(bits: number, shift: number): number {
+  const octave = 31 - Math.clz32(bits);
+  const eighth = (bits >>> (octave - SHIFT)) & (PER_OCTAVE - 1);
+  return (octave + shift - SHIFT + 1) * PER_OCTAVE + eighth;
 }
 
 /** The middle of a bucket's numbers. */

@@ -18,7 +18,7 @@ export interface SizeClass {
 const SMALLEST_SHIFT = 8;
 const CLASSES = 11;
 
-/** Numbers of a class in the counts. */
+/** Numbers of a class in the counts: requests, bytes asked for, bytes in front of the data, slots. */
 const WIDTH = 4;
 
 /** Counts per size class; `addRequest` fills them. */
@@ -34,15 +34,16 @@ export function addRequest(counts: Float64Array, { size, answer }: Outcome): voi
   counts[at]++;
   counts[at + 1] += size;
   counts[at + 2] += offset;
-  counts[at + 3] += nslots * IO_TLB_SIZE - offset - size;
+  counts[at + 3] += nslots;
 }
 
 /** The classes that have requests, smallest first. */
 export function sizeClasses(counts: Float64Array): SizeClass[] {
   const classes: SizeClass[] = [];
   for (let n = 0; n < CLASSES; n++) {
-    const [requests, asked, front, behind] = counts.subarray(n * WIDTH, (n + 1) * WIDTH);
+    const [requests, asked, front, slots] = counts.subarray(n * WIDTH, (n + 1) * WIDTH);
     if (requests === 0) continue;
+    const behind = slots * IO_TLB_SIZE - front - asked;
     classes.push({ upTo: 2 ** (n + SMALLEST_SHIFT), requests, asked, front, behind });
   }
   return classes;
