@@ -40,7 +40,7 @@ function bucketOfBits(bits: number, shift: number): number {
 function middleOf(bucket: number): number {
   if (bucket < 2 * PER_OCTAVE) return bucket;
   const width = 2 ** (Math.floor(bucket / PER_OCTAVE) - 1);
-  return (PER_OCTAVE + (bucket % PER_OCTAVE)) * width + (width - 1) / 2;
+  return (PER_OCTAVE + (bucket % PER_OCTAVE)) * width + Math.floor((width - 1) / 2);
 }
 
 /** Counts a whole number from 0 on. */

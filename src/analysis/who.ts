@@ -24,8 +24,9 @@ export interface DeviceHabits {
   name: string;
   /** Slots that it held, and bytes that it had asked for in them, when the pools' most were in use. */
   atPeak: { slots: number; bytes: number };
-  /** Bytes of the buffers that it mapped. */
+  /** Bytes of the buffers that it mapped: in all, and per unit of the clock, undefined where no time passes. */
   bounced: number;
+  rate: number | undefined;
   /** Undefined where nothing was released. */
   lifetimes: Lifetimes | undefined;
   /** Live at the end, and older than anything that it released. */
@@ -206,7 +207,7 @@ export function watchWho(session: Session): WhoWatch {
           name,
           atPeak: { slots: slots[peak], bytes: bytes[peak] },
           outliving: outliving.get(name) ?? 0,
-          ...habitsOf(byName.get(name), hasTimes ? TICKS : 1),
+          ...habitsOf(byName.get(name), duration, hasTimes ? TICKS : 1),
         })),
         oldest: oldest(),
         areas: areas.areas(),
@@ -228,12 +229,14 @@ function peakOf({ mostLine, mostTime, most, capacity }: Timeline, bucket: number
 /** @param unit of the lifetimes, as parts of the clock's */
 function habitsOf(
   habits: Habits | undefined,
+  duration: number,
   unit: number,
-): Pick<DeviceHabits, 'bounced' | 'lifetimes' | 'sizes'> {
-  if (habits === undefined) return { bounced: 0, lifetimes: undefined, sizes: [] };
+): Pick<DeviceHabits, 'bounced' | 'rate' | 'lifetimes' | 'sizes'> {
+  if (habits === undefined) return { bounced: 0, rate: 0, lifetimes: undefined, sizes: [] };
   const { bounced, lifetimes, sizes } = habits;
   return {
     bounced,
+    rate: duration > 0 ? bounced / duration : undefined,
     lifetimes: lifetimes && {
       count: lifetimes.count,
       median: quantile(lifetimes, 0.5) / unit,
