@@ -28,6 +28,8 @@ interface Columns {
   liveBytes: Float64Array;
   /** Slots in use after the bucket's last event. */
   used: Float64Array;
+  /** Sum of the slots in use before each of its events: divided by their number, the mean. */
+  usedSum: Float64Array;
   /** Slots of all pools then, transient ones left out. */
   capacity: Float64Array;
   /** Longest free run then, in slots, transient pools left out. */
@@ -73,6 +75,7 @@ function emptyColumns(): Columns {
     live: column(),
     liveBytes: column(),
     used: column(),
+    usedSum: column(),
     capacity: column(),
     longestFree: column(),
     failed: column(),
@@ -92,7 +95,7 @@ export function mergePairs(timeline: Timeline): void {
   const pairs = Math.ceil(buckets / 2);
   const lasts = [timeline.lastLine, timeline.used, timeline.capacity, timeline.longestFree];
   const atMost = [timeline.mostLine, timeline.mostTime, timeline.live, timeline.liveBytes, most];
-  const sums = [timeline.failed, timeline.bounced];
+  const sums = [timeline.failed, timeline.bounced, timeline.usedSum];
   const leasts: Float64Array[] = [];
   for (const device of devices) {
     atMost.unshift(device.slots, device.bytes);
@@ -132,6 +135,11 @@ export function coarser(timeline: Timeline, buckets: number): Timeline {
   const copy = trimmed(timeline);
   while (copy.buckets > buckets) mergePairs(copy);
   return trimmed(copy);
+}
+
+/** The slots in use on average of each bucket's events. */
+export function meanUsed({ usedSum, buckets, span, events }: Timeline): Float64Array {
+  return usedSum.map((sum, n) => sum / (n === buckets - 1 ? events - n * span : span));
 }
 
 /** From the first event to the last, as the trace's times have it; 0 where it has none. */

@@ -64,6 +64,7 @@ export function watchTimeline(session: Session): TimelineWatch {
   /** Of the bucket that is being filled; its columns get them when it is full. */
   let most = 0;
   let bounced = 0;
+  let usedSum = 0;
   let lastLine = 0;
   let lastTime = Number.NaN;
   let isInSeconds = false;
@@ -102,6 +103,7 @@ export function watchTimeline(session: Session): TimelineWatch {
     timeline.used[bucket] = used;
     timeline.capacity[bucket] = capacity;
     timeline.longestFree[bucket] = longest;
+    timeline.usedSum[bucket] = usedSum;
     timeline.bounced[bucket] = bounced;
     for (const device of followed) {
       device.least[bucket] = device.leastNow;
@@ -118,6 +120,7 @@ export function watchTimeline(session: Session): TimelineWatch {
     bucket = timeline.buckets++;
     room = timeline.span;
     bounced = 0;
+    usedSum = 0;
     lastTime = Number.NaN;
     timeline.firstLine[bucket] = outcome.line;
     timeline.firstTime[bucket] = Number.NaN;
@@ -139,6 +142,7 @@ export function watchTimeline(session: Session): TimelineWatch {
   function count(outcome: Outcome): void {
     if (room === 0) openBucket(outcome);
     room--;
+    usedSum += used;
     lastLine = outcome.line;
     if (!Number.isNaN(outcome.time)) noteTime(outcome.time);
   }

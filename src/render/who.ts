@@ -1,6 +1,7 @@
 import type { ChalkInstance } from 'chalk';
 import type { AreaTraffic } from '../analysis/areaTraffic.js';
 import type { Growth } from '../analysis/growth.js';
+import { meanUsed } from '../analysis/timeline.js';
 import type { DeviceUsage } from '../analysis/usage.js';
 import { type SizeClass, wastedPart } from '../analysis/waste.js';
 import type { Lifetimes, Who } from '../analysis/who.js';
@@ -48,18 +49,28 @@ export function whoSection(
 
 /** What is worth a sentence, by its name; undefined where there is nothing to say. */
 function facts(
-  { who, timeline }: Report,
+  report: Report,
   width: number,
   blocks: boolean,
-): [string, string | undefined][] {
-  const { peak, growth, areas } = who;
+): (readonly [string, string | undefined])[] {
+  const { peak, growth, areas } = report.who;
   return [
-    ['peak', peak && peakWords(who, peak)],
-    ['slots', blocks && peak ? sparkline(timeline.most, width - 12, peak.used) : undefined],
-    ...growth.map((each): [string, string] => ['grows', growthWords(who, each)]),
+    ['peak', peak && peakWords(report.who, peak)],
+    ...(blocks ? strips(report, width - 12) : []),
+    ...growth.map((each) => ['grows', growthWords(report.who, each)] as const),
     ['areas', areaWords(areas)],
-    ['padding', wasteWords(who)],
-    ['oldest', oldestWords(who)],
+    ['padding', wasteWords(report.who)],
+    ['oldest', oldestWords(report.who)],
+  ];
+}
+
+/** The pools from the first event to the last: slots in use on average, and where requests failed. */
+function strips({ timeline, who }: Report, width: number): [string, string | undefined][] {
+  const { failed } = timeline;
+  const most = failed.reduce((a, b) => Math.max(a, b), 0);
+  return [
+    ['slots', sparkline(meanUsed(timeline), width, who.peak?.used ?? 0)],
+    ['failed', most > 0 ? sparkline(failed, width, most) : undefined],
   ];
 }
 

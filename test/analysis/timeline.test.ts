@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   coarser,
   MOST_BUCKETS,
+  meanUsed,
   NAMED_DEVICES,
   type Timeline,
 } from '../../src/analysis/timeline.js';
@@ -103,6 +104,7 @@ function statesIn({ span }: Timeline, states: readonly State[], bucket: number):
 /** Holds every column of a timeline against the states. */
 function expectTrue(timeline: Timeline, states: readonly State[]): void {
   expect(timeline.buckets).toBe(Math.ceil(states.length / timeline.span));
+  const means = meanUsed(timeline);
   for (let n = 0; n < timeline.buckets; n++) {
     const own = statesIn(timeline, states, n);
     const last = own.at(-1) as State;
@@ -114,6 +116,8 @@ function expectTrue(timeline: Timeline, states: readonly State[]): void {
     expect([timeline.firstTime[n], timeline.lastTime[n]]).toEqual([first.time, last.time]);
     expect([timeline.most[n], timeline.used[n]]).toEqual([most, last.used]);
     expect(timeline.live[n]).toBe(most);
+    const sum = reach.slice(0, own.length).reduce((sum, { used }) => sum + used, 0);
+    expect(means[n]).toBe(sum / own.length);
     expect(timeline.failed[n]).toBe(own.filter(({ failed }) => failed).length);
     expect(timeline.bounced[n]).toBe(own.reduce((sum, { bounced }) => sum + bounced, 0));
     for (const { name, slots, least } of timeline.devices) {
