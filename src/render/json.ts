@@ -5,6 +5,7 @@ import { harmlessJson } from './harmless.js';
 import { iommuJson } from './iommu.js';
 import { lossesJson } from './losses.js';
 import type { RenderOptions } from './table.js';
+import { timelineJson, whoJson } from './whoJson.js';
 
 /** The report as `swiotlb-replay/report@1`, in pieces: its list of allocations may be long. */
 export function* renderJson(report: Report, options: RenderOptions): Generator<string> {
@@ -39,6 +40,8 @@ export function* renderJson(report: Report, options: RenderOptions): Generator<s
     pools: fragmentation.end.map((atEnd, n) => ({ atEnd, worst: fragmentation.worst[n] })),
   });
   yield member('devices', report.devices);
+  yield member('who', whoJson(report.who));
+  yield member('timeline', timelineJson(report.timeline));
   yield member(
     'assumptions',
     report.assumptions.map(({ line, message }) => ({ line: line ?? null, message })),
