@@ -28,7 +28,7 @@ interface Columns {
   liveBytes: Float64Array;
   /** Slots in use after the bucket's last event. */
   used: Float64Array;
-  /** Sum of the slots in use before each of its events: divided by their number, the mean. */
+  /** Sum of the slots in use after each of its events: divided by their number, the mean. */
   usedSum: Float64Array;
   /** Slots of all pools then, transient ones left out. */
   capacity: Float64Array;

@@ -142,7 +142,6 @@ export function watchTimeline(session: Session): TimelineWatch {
   function count(outcome: Outcome): void {
     if (room === 0) openBucket(outcome);
     room--;
-    usedSum += used;
     lastLine = outcome.line;
     if (!Number.isNaN(outcome.time)) noteTime(outcome.time);
   }
@@ -212,18 +211,22 @@ export function watchTimeline(session: Session): TimelineWatch {
       count(outcome);
       if (outcome.allocation < 0) {
         timeline.failed[bucket]++;
-        return;
+      } else {
+        take(outcome);
+        used += outcome.answer.plan.nslots;
+        if (used > most) noteMost(outcome);
       }
-      take(outcome);
-      used += outcome.answer.plan.nslots;
-      if (used > most) noteMost(outcome);
+      usedSum += used;
     },
     onRelease(outcome) {
-      // What the recorded kernel had refused is given back in the same event.
-      if (outcome.op === Op.unmap || outcome.op === Op.free) count(outcome);
+      // What the recorded kernel had refused is given back in the same event, which was counted.
+      const isEvent = outcome.op === Op.unmap || outcome.op === Op.free;
+      if (isEvent) count(outcome);
       if (isAtMost) noteHolders();
       if (outcome.match === Match.live) giveBack(outcome.allocation);
-      used -= outcome.released.nslots;
+      const { nslots } = outcome.released;
+      used -= nslots;
+      usedSum += isEvent ? used : -nslots;
     },
     timeline() {
       if (bucket >= 0) closeBucket();

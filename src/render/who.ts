@@ -39,7 +39,8 @@ export function whoSection(
   if (report.devices.length < 2 && !isLong) return [];
   const lines = [chalk.bold('Who')];
   if (isLong) {
-    for (const [name, text] of facts(report, width, blocks)) {
+    if (blocks) lines.push(...strips(report, width));
+    for (const [name, text] of facts(report)) {
       if (text !== undefined) lines.push(...wrap(`  ${name.padEnd(10)}`, text, width));
     }
   }
@@ -47,30 +48,26 @@ export function whoSection(
   return lines;
 }
 
-/** What is worth a sentence, by its name; undefined where there is nothing to say. */
-function facts(
-  report: Report,
-  width: number,
-  blocks: boolean,
-): (readonly [string, string | undefined])[] {
-  const { peak, growth, areas } = report.who;
-  return [
-    ['peak', peak && peakWords(report.who, peak)],
-    ...(blocks ? strips(report, width - 12) : []),
-    ...growth.map((each) => ['grows', growthWords(report.who, each)] as const),
-    ['areas', areaWords(areas)],
-    ['padding', wasteWords(report.who)],
-    ['oldest', oldestWords(report.who)],
-  ];
+/** The pools from the first event to the last: slots in use on average, and where requests failed. */
+function strips({ timeline, who }: Report, width: number): string[] {
+  const { failed } = timeline;
+  const strip = (name: string, values: Float64Array, top: number): string =>
+    `  ${name.padEnd(10)}${sparkline(values, width - 12, top)}`.trimEnd();
+  const lines = [strip('slots', meanUsed(timeline), who.peak?.used ?? 0)];
+  const most = failed.reduce((a, b) => Math.max(a, b), 0);
+  if (most > 0) lines.push(strip('failed', failed, most));
+  return lines;
 }
 
-/** The pools from the first event to the last: slots in use on average, and where requests failed. */
-function strips({ timeline, who }: Report, width: number): [string, string | undefined][] {
-  const { failed } = timeline;
-  const most = failed.reduce((a, b) => Math.max(a, b), 0);
+/** What is worth a sentence, by its name; undefined where there is nothing to say. */
+function facts({ who }: Report): (readonly [string, string | undefined])[] {
+  const { peak, growth, areas } = who;
   return [
-    ['slots', sparkline(meanUsed(timeline), width, who.peak?.used ?? 0)],
-    ['failed', most > 0 ? sparkline(failed, width, most) : undefined],
+    ['peak', peak && peakWords(who, peak)],
+    ...growth.map((each) => ['grows', growthWords(who, each)] as const),
+    ['areas', areaWords(areas)],
+    ['padding', wasteWords(who)],
+    ['oldest', oldestWords(who)],
   ];
 }
 

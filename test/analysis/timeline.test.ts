@@ -116,7 +116,7 @@ function expectTrue(timeline: Timeline, states: readonly State[]): void {
     expect([timeline.firstTime[n], timeline.lastTime[n]]).toEqual([first.time, last.time]);
     expect([timeline.most[n], timeline.used[n]]).toEqual([most, last.used]);
     expect(timeline.live[n]).toBe(most);
-    const sum = reach.slice(0, own.length).reduce((sum, { used }) => sum + used, 0);
+    const sum = own.reduce((sum, { used }) => sum + used, 0);
     expect(means[n]).toBe(sum / own.length);
     expect(timeline.failed[n]).toBe(own.filter(({ failed }) => failed).length);
     expect(timeline.bounced[n]).toBe(own.reduce((sum, { bounced }) => sum + bounced, 0));
@@ -148,6 +148,7 @@ describe('the timeline', () => {
     expect([...timeline.most]).toEqual([2, 3, 3, 1]);
     expect([...timeline.used]).toEqual([2, 3, 1, 1]);
     expect([...timeline.failed]).toEqual([0, 0, 0, 1]);
+    expect([...meanUsed(timeline)]).toEqual([2, 3, 1, 1]);
     expect([...timeline.capacity]).toEqual([4096, 4096, 4096, 4096]);
     expect([...timeline.longestFree]).toEqual([128, 128, 128, 128]);
     expect([...timeline.liveBytes]).toEqual([4096, 6144, 6144, 2048]);
@@ -184,6 +185,17 @@ describe('the timeline', () => {
       const named = timeline.devices.reduce((sum, { slots }) => sum + slots[n], 0);
       expect(named).toBeLessThanOrEqual(timeline.live[n]);
     }
+  });
+
+  it('tells in one event of what the recorded kernel had refused', async () => {
+    const timeline = await timelineOf(
+      `${HEAD}dev,op,orig_addr,size,tlb_addr\nusb,map,0x5000,4096,full\nusb,map,0x5000,64,full`,
+    );
+    expect(timeline).toMatchObject({ events: 2, clock: 'none' });
+    expect([...timeline.most]).toEqual([2, 1]);
+    expect([...timeline.live]).toEqual([2, 1]);
+    expect([...timeline.used]).toEqual([0, 0]);
+    expect([...meanUsed(timeline)]).toEqual([0, 0]);
   });
 
   it('takes times without any fraction for a counter', async () => {
