@@ -138,12 +138,10 @@ function oldestWords(who: Who): string | undefined {
   const outliving = devices
     .filter((each) => each.outliving > 0)
     .slice(0, TOLD)
-    .map((each) => `${each.outliving} of ${harmless(each.name)}`);
-  const older =
-    outliving.length > 0
-      ? `; older than anything that the device released are ${outliving.join(', ')}`
-      : '';
-  return `of what is still live: line ${line}, ${sizeWords(size)} of ${harmless(device)}, for ${ageWords(who, age)}${older}`;
+    .map(
+      (each) => `; ${each.outliving} of ${harmless(each.name)} are older than any that it released`,
+    );
+  return `line ${line}: ${sizeWords(size)} of ${harmless(device)}, live for ${ageWords(who, age)}${outliving.join('')}`;
 }
 
 function deviceTable(
