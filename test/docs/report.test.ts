@@ -6,7 +6,7 @@ import { PROJECT, swiotlbReplay } from '../support/cli.js';
 const page = readFileSync(join(PROJECT, 'docs/report.md'), 'utf8');
 
 test('the page on reports shows what the program prints', () => {
-  const shown = [...page.matchAll(/^```\n\$ swiotlb-replay (.*)\n([^]*?)^```$/gm)];
+  const shown = [...page.matchAll(/^```\n\$ swiotlb-replay ([^\n]*)\n(.*?)^```$/gms)];
   expect(shown).toHaveLength(1);
   for (const [, command, output] of shown) {
     expect(swiotlbReplay(command.split(' ')).stdout).toContain(`\n${output}`);
