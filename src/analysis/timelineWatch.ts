@@ -52,6 +52,8 @@ function seriesOf({ name, peakSlots, slots, bytes, least, bounced }: Followed): 
 export function watchTimeline(session: Session): TimelineWatch {
   const { allocations } = session;
   const timeline = emptyTimeline();
+  // What changes with every event is kept in columns: a number with a fraction in a variable would cost an object.
+  const { lastLine, lastTime, usedSum, bounced } = timeline;
   const holdings: Holding[] = [];
   let followed: Followed[] = [];
   const held = { slots: 0, bytes: 0 };
@@ -61,12 +63,8 @@ export function watchTimeline(session: Session): TimelineWatch {
   /** Events that the bucket still takes. */
   let room = 0;
   let isAtMost = false;
-  /** Of the bucket that is being filled; its columns get them when it is full. */
+  /** Of the bucket that is being filled. */
   let most = 0;
-  let bounced = 0;
-  let usedSum = 0;
-  let lastLine = 0;
-  let lastTime = Number.NaN;
   let isInSeconds = false;
 
   function meet(number: number): Holding {
@@ -97,14 +95,10 @@ export function watchTimeline(session: Session): TimelineWatch {
         longest = Math.max(longest, freeRunsOf(pool).longest);
       }
     }
-    timeline.lastLine[bucket] = lastLine;
-    timeline.lastTime[bucket] = lastTime;
     timeline.most[bucket] = most;
     timeline.used[bucket] = used;
     timeline.capacity[bucket] = capacity;
     timeline.longestFree[bucket] = longest;
-    timeline.usedSum[bucket] = usedSum;
-    timeline.bounced[bucket] = bounced;
     for (const device of followed) {
       device.least[bucket] = device.leastNow;
       device.bounced[bucket] = device.bouncedNow;
@@ -119,9 +113,9 @@ export function watchTimeline(session: Session): TimelineWatch {
     }
     bucket = timeline.buckets++;
     room = timeline.span;
-    bounced = 0;
-    usedSum = 0;
-    lastTime = Number.NaN;
+    bounced[bucket] = 0;
+    usedSum[bucket] = 0;
+    lastTime[bucket] = Number.NaN;
     timeline.firstLine[bucket] = outcome.line;
     timeline.firstTime[bucket] = Number.NaN;
     timeline.failed[bucket] = 0;
@@ -142,13 +136,14 @@ export function watchTimeline(session: Session): TimelineWatch {
   function count(outcome: Outcome): void {
     if (room === 0) openBucket(outcome);
     room--;
-    lastLine = outcome.line;
-    if (!Number.isNaN(outcome.time)) noteTime(outcome.time);
+    lastLine[bucket] = outcome.line;
+    const { time } = outcome;
+    if (!Number.isNaN(time)) noteTime(time);
   }
 
   function noteTime(time: number): void {
-    if (Number.isNaN(lastTime)) timeline.firstTime[bucket] = time;
-    lastTime = time;
+    if (Number.isNaN(lastTime[bucket])) timeline.firstTime[bucket] = time;
+    lastTime[bucket] = time;
     if (!isInSeconds) {
       isInSeconds = Math.floor(time) !== time;
       timeline.clock = isInSeconds ? 'seconds' : 'counter';
@@ -186,7 +181,7 @@ export function watchTimeline(session: Session): TimelineWatch {
     held.bytes += size;
     holding.slots += nslots;
     holding.bytes += size;
-    bounced += mapped;
+    bounced[bucket] += mapped;
     if (holding.followed === undefined) follow(holding, device.name);
     const series = holding.followed;
     if (series === undefined) return;
@@ -216,7 +211,7 @@ export function watchTimeline(session: Session): TimelineWatch {
         used += outcome.answer.plan.nslots;
         if (used > most) noteMost(outcome);
       }
-      usedSum += used;
+      usedSum[bucket] += used;
     },
     onRelease(outcome) {
       // What the recorded kernel had refused is given back in the same event, which was counted.
@@ -226,7 +221,7 @@ export function watchTimeline(session: Session): TimelineWatch {
       if (outcome.match === Match.live) giveBack(outcome.allocation);
       const { nslots } = outcome.released;
       used -= nslots;
-      usedSum += isEvent ? used : -nslots;
+      usedSum[bucket] += isEvent ? used : -nslots;
     },
     timeline() {
       if (bucket >= 0) closeBucket();

@@ -92,7 +92,8 @@ export function watchWho(session: Session): WhoWatch {
   let events = 0;
   let histograms = 0;
   let hasTimes: boolean | undefined;
-  let lastTime = Number.NaN;
+  /** The last time, alone in an array: in a variable each new one would cost an object. */
+  const last = Float64Array.of(Number.NaN);
   /** When an allocation began, by its number. */
   let begun = new Float64Array(1024);
 
@@ -100,7 +101,7 @@ export function watchWho(session: Session): WhoWatch {
   function now({ time }: Outcome): number {
     hasTimes ??= !Number.isNaN(time);
     if (!hasTimes) return events;
-    if (!Number.isNaN(time)) lastTime = time;
+    if (!Number.isNaN(time)) last[0] = time;
     return time;
   }
 
@@ -133,7 +134,7 @@ export function watchWho(session: Session): WhoWatch {
 
   /** Ages are never below 0, nor NaN: without a time an allocation counts as new. */
   function ageOf(number: number): number {
-    return Math.max(0, (hasTimes ? lastTime : events) - begun[number]) || 0;
+    return Math.max(0, (hasTimes ? last[0] : events) - begun[number]) || 0;
   }
 
   function oldest(): OldAllocation[] {

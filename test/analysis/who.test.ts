@@ -46,8 +46,10 @@ describe('lifetimes', () => {
   it('are never below 0 where the clocks of CPUs differ', async () => {
     const { devices } = await whoOf(`${HEAD}time,dev,op,orig_addr,size,tlb_addr
       1.5,net,map,0x5000,4096,0x80000000
-      1.25,net,unmap,,4096,0x80000000`);
-    expect(devices[0].lifetimes).toMatchObject({ count: 1, longest: 0 });
+      1.25,net,unmap,,4096,0x80000000
+      2.5,net,map,0x5000,4096,0x80001000
+      3.5,net,unmap,,4096,0x80001000`);
+    expect(devices[0].lifetimes).toMatchObject({ count: 2, median: 0, longest: 1 });
   });
 });
 

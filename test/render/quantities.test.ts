@@ -35,7 +35,7 @@ test('numbers and parts are rounded, and what is little is not nothing', () => {
 });
 
 test('a sparkline has a bar per value, the mean where they are more than fit', () => {
-  expect(sparkline(Float64Array.of(0, 1, 4, 8), 80, 8)).toBe(' ▁▄█');
+  expect(sparkline(Float64Array.of(0, 0.1, 1, 4, 8), 80, 8)).toBe(' ▁▁▄█');
   expect(sparkline(Float64Array.of(0, 8, 8, 8, 1, 1), 3, 8)).toBe('▄█▁');
   expect(sparkline(Float64Array.of(0, 0), 80, 0)).toBe('  ');
   expect(sparkline(Float64Array.of(), 80, 8)).toBe('');
