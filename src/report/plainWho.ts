@@ -1,17 +1,61 @@
+import type { Growth } from '../analysis/growth.js';
 import { coarser, meanUsed, type Timeline } from '../analysis/timeline.js';
-import type { Who } from '../analysis/who.js';
+import type { DeviceHabits, Lifetimes, OldAllocation, Who } from '../analysis/who.js';
 import { hex } from '../events/numbers.js';
+
+/** Who uses the pools, as plain data; null where something is not known, or not there. */
+export interface PlainWho extends Pick<Who, 'clock' | 'duration' | 'areas'> {
+  peak: { line: number; time: number | null; used: number; capacity: number } | null;
+  devices: (Omit<DeviceHabits, 'rate' | 'lifetimes'> & {
+    rate: number | null;
+    lifetimes: Lifetimes | null;
+  })[];
+  oldest: (Omit<OldAllocation, 'address'> & { address: string })[];
+  growth: (Omit<Growth, 'rate'> & { rate: number | null })[];
+}
+
+/** Columns of a timeline whose numbers are always known. */
+type KnownColumn =
+  | 'firstLine'
+  | 'lastLine'
+  | 'most'
+  | 'mostLine'
+  | 'used'
+  | 'capacity'
+  | 'longestFree'
+  | 'failed'
+  | 'bounced'
+  | 'live'
+  | 'liveBytes';
+
+/** Columns of times. */
+type TimeColumn = 'firstTime' | 'lastTime' | 'mostTime';
+
+/** Occupancy as plain data: a list per column, an entry per bucket. */
+export interface PlainTimeline
+  extends Pick<Timeline, 'clock' | 'events' | 'span' | 'unnamed'>,
+    Record<KnownColumn | 'mean', number[]>,
+    Record<TimeColumn, (number | null)[]> {
+  devices: {
+    name: string;
+    peakSlots: number;
+    slots: number[];
+    bytes: number[];
+    least: number[];
+    bounced: number[];
+  }[];
+}
 
 /** Buckets of the timeline in JSON: enough for a picture, and little beside a list of allocations. */
 const BUCKETS = 128;
 
 const plain = (column: Float64Array): number[] => Array.from(column);
 
-/** NaN, which JSON does not know, becomes null there. */
+/** NaN, which JSON does not know, becomes null. */
 const known = (value: number): number | null => (Number.isNaN(value) ? null : value);
 
-/** Who uses the pools, as the report's schema has it. */
-export function whoJson(who: Who): object {
+/** Who uses the pools, with what is not known as null. */
+export function plainWho(who: Who): PlainWho {
   return {
     ...who,
     peak: who.peak === undefined ? null : { ...who.peak, time: known(who.peak.time) },
@@ -25,8 +69,8 @@ export function whoJson(who: Who): object {
   };
 }
 
-/** Occupancy as the report's schema has it: a list per column, an entry per bucket. */
-export function timelineJson(timeline: Timeline): object {
+/** Occupancy in few buckets, times that are not known as null. */
+export function plainTimeline(timeline: Timeline): PlainTimeline {
   const fewer = coarser(timeline, BUCKETS);
   return {
     clock: fewer.clock,
