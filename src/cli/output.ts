@@ -17,6 +17,7 @@ import { setImmediate } from 'node:timers/promises';
 import { supportsColor } from 'chalk';
 import { UserError } from '../events/errors.js';
 import type { RenderOptions } from '../render/table.js';
+import { showsBlocks } from './terminal.js';
 
 /** Somewhere to write results to. */
 export interface Output {
@@ -127,6 +128,7 @@ export function renderOptions(file: string | undefined): RenderOptions {
   return {
     width: Math.min(Math.max(columns, 60), 140),
     colour: file === undefined ? colourLevel() : 0,
+    blocks: file === undefined && showsBlocks(process.stdout, process.env),
     allocations: true,
   };
 }
