@@ -19,11 +19,13 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   iommu: ['kernel'],
   dma: ['kernel', 'swiotlb', 'iommu'],
   replay: ['kernel', 'events', 'swiotlb', 'iommu', 'dma'],
+  generate: ['kernel', 'events', 'swiotlb'],
   analysis: ['kernel', 'events', 'swiotlb', 'iommu', 'dma', 'replay'],
   check: ['kernel', 'events', 'swiotlb', 'iommu', 'dma', 'replay', 'analysis'],
   report: ['kernel', 'events', 'swiotlb', 'iommu', 'dma', 'replay', 'analysis', 'check'],
   corpus: ['kernel', 'events', 'replay', 'analysis', 'check', 'report'],
   render: ['events', 'analysis', 'check', 'report', 'corpus'],
+  writers: ['kernel', 'events', 'swiotlb', 'replay', 'check', 'render'],
   cli: [
     'kernel',
     'events',
@@ -39,6 +41,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'report',
     'corpus',
     'render',
+    'generate',
+    'writers',
   ],
 };
 

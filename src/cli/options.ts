@@ -152,7 +152,7 @@ function deviceOption(): Option {
 }
 
 /** @throws InvalidArgumentError for what no kernel is built with */
-function parsePageSize(text: string): number {
+export function parsePageSize(text: string): number {
   const kib = /^(\d+)k$/i.exec(text);
   const bytes = kib ? Number(kib[1]) * 1024 : Number(text);
   if (!PAGE_SIZES.includes(bytes)) {
@@ -222,7 +222,7 @@ function sizeOf(text: string): number {
 }
 
 /** setup_io_tlb_npages(), with words for what a kernel finds out by itself. */
-function parseSwiotlb(text: string): BootParameter {
+export function parseSwiotlb(text: string): BootParameter {
   const [first, ...rest] = text.split(',');
   const parameter: BootParameter = { text, nslabs: DEFAULT_NSLABS, areas: undefined, failures: 0 };
   if (first.startsWith('guest=')) parameter.nslabs = guestNslabs(sizeOf(first.slice(6)));

@@ -5,6 +5,7 @@ import { checkCommand } from './checkCommand.js';
 import { diagnoseCommand } from './diagnoseCommand.js';
 import { diffCommand } from './diffCommand.js';
 import { explainCommand } from './explainCommand.js';
+import { generateCommand } from './generateCommand.js';
 import { identifyCommand } from './identifyCommand.js';
 import { kernelsCommand } from './kernelsCommand.js';
 import { replayCommand } from './replayCommand.js';
@@ -39,6 +40,10 @@ const EXAMPLES: Record<string, readonly string[]> = {
     'capture --kernel 6.1 --tool bpftrace',
     'capture --kernel v6.12 --boot',
   ],
+  generate: [
+    'generate --shape nvme --events 1000 --seed 7 -o nvme.csv',
+    'generate --shape net --duration 0.5 --misbehave leak=500 | swiotlb-replay -',
+  ],
   kernels: ['kernels', 'kernels --json'],
 };
 
@@ -64,6 +69,7 @@ export function createProgram(): Command {
   program.addCommand(checkCommand());
   program.addCommand(diagnoseCommand());
   program.addCommand(captureCommand());
+  program.addCommand(generateCommand());
   program.addCommand(kernelsCommand());
   program.addHelpText(
     'after',
