@@ -77,7 +77,7 @@ export interface EventBatch {
   length: number;
   /** Line of the trace, 1-based. */
   line: Float64Array;
-  /** Seconds; NaN where the trace does not tell. */
+  /** Seconds, or a counter, as the trace writes it; NaN where it tells none. */
   time: Float64Array;
   cpu: Int32Array;
   /** Index into the trace's devices. */
