@@ -37,6 +37,9 @@ const DEFAULT_EVENTS = 10_000;
 /** Where the pool lies: below 4 GiB, as at boot, and not at a round address. */
 const POOL_BASE = 0x9700_0000;
 
+/** Rows that are made text at a time. */
+const PIECE = 256;
+
 /** One mapping in so many is treated badly where nothing is said. */
 const DEFAULT_ONE_IN = 1000;
 
@@ -173,7 +176,9 @@ async function writeAll(
     }),
   );
   for (let batch = workload.next(); batch.length > 0; batch = workload.next()) {
-    await output.write(writer.events(batch));
+    for (let n = 0; n < batch.length; n += PIECE) {
+      await output.write(writer.events(batch, n, Math.min(batch.length, n + PIECE)));
+    }
   }
   const { used, usedHiwater, pool: end } = allocator;
   await output.write(writer.end([{ used, usedHiwater, index: [...end.areaIndex] }]));

@@ -269,7 +269,7 @@ function parseDevice(text: string): DeviceOverride {
 }
 
 /** A test for names against a pattern in which `*` is any text and `?` any character. */
-function globMatcher(pattern: string): (name: string) => boolean {
+export function globMatcher(pattern: string): (name: string) => boolean {
   const source = pattern
     .replace(/[.+^${}()|[\]\\]/g, '\\$&')
     .replace(/\*+/g, '.*')

@@ -22,8 +22,8 @@ export interface Declarations {
 export interface CanonicalWriter {
   /** What stands before the events. */
   head(declarations: Declarations): string;
-  /** The events of a batch. */
-  events(batch: EventBatch): string;
+  /** The events of a batch from number `from` up to `to`; a few hundred make a text of a good length. */
+  events(batch: EventBatch, from: number, to: number): string;
   /** What stands behind them. */
   end(expectations: readonly Omit<Expectation, 'line'>[]): string;
 }

@@ -2,27 +2,23 @@ import {
   BIDIRECTIONAL,
   DIR_NAMES,
   type EventBatch,
-  Flag,
   OP_NAMES,
   Op,
   Recorded,
 } from '../events/batch.js';
 import type { DeviceDeclaration, Expectation, PoolDeclaration } from '../events/trace.js';
 import type { CanonicalWriter, Declarations } from './canonical.js';
-import { hexOf, timeText } from './text.js';
+import { flagText, hexOf, maskText, timeText } from './text.js';
 
 const HEADER = 'time,cpu,dev,op,orig_addr,size,alloc_size,alloc_align_mask,dir,tlb_addr,flags\n';
-
-/** All ones in 64 bits: no boundary, or no limit. */
-const NONE = '0xffffffffffffffff';
 
 /** Writes the canonical CSV. @param nameOf a device's name, for its number; it holds no blanks, quotes or commas */
 export function csvWriter(nameOf: (device: number) => string): CanonicalWriter {
   return {
     head: (declarations) => headText(declarations, nameOf),
-    events(batch) {
+    events(batch, from, to) {
       let text = '';
-      for (let n = 0; n < batch.length; n++) text += rowText(batch, n, nameOf);
+      for (let n = from; n < to; n++) text += rowText(batch, n, nameOf);
       return text;
     },
     end: (expectations) => expectations.map(expectText).join(''),
@@ -64,14 +60,10 @@ function deviceText(
   name: string,
 ): string {
   const boundary =
-    segBoundaryMask === undefined ? '' : ` seg_boundary_mask=${mask(segBoundaryMask)}`;
-  const reach = dmaMask === undefined ? '' : ` dma_mask=${mask(dmaMask)}`;
+    segBoundaryMask === undefined ? '' : ` seg_boundary_mask=${maskText(segBoundaryMask)}`;
+  const reach = dmaMask === undefined ? '' : ` dma_mask=${maskText(dmaMask)}`;
   const own = pool === undefined ? '' : ` pool=${pool}`;
   return `#device name=${name} min_align_mask=${hexOf(minAlignMask)}${boundary}${reach}${own}`;
-}
-
-function mask(value: number): string {
-  return Number.isFinite(value) ? hexOf(value) : NONE;
 }
 
 /** One row: the hot loop of every conversion. */
@@ -86,7 +78,7 @@ function rowText(batch: EventBatch, n: number, nameOf: (device: number) => strin
     `${origAddrText(batch, n)},${Number.isNaN(size) ? '' : size},` +
     `${Number.isNaN(allocSize) || allocSize === size ? '' : allocSize},` +
     `${alignMask === 0 ? '' : hexOf(alignMask)},${dir === BIDIRECTIONAL ? '' : DIR_NAMES[dir]},` +
-    `${resultText(batch, n)},${flagText(batch, n)}\n`
+    `${resultText(batch, n)},${flagText(batch.flag[n], batch.flagValue[n])}\n`
   );
 }
 
@@ -103,19 +95,6 @@ function resultText(batch: EventBatch, n: number): string {
       return 'full';
     case Recorded.hang:
       return 'hang';
-    default:
-      return '';
-  }
-}
-
-function flagText(batch: EventBatch, n: number): string {
-  switch (batch.flag[n]) {
-    case Flag.transient:
-      return `transient=${hexOf(batch.flagValue[n])}`;
-    case Flag.transientFailed:
-      return `transient_failed=${hexOf(batch.flagValue[n])}`;
-    case Flag.areas:
-      return `areas=${batch.flagValue[n]}`;
     default:
       return '';
   }

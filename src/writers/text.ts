@@ -1,8 +1,13 @@
+import { Flag } from '../events/batch.js';
+
 /** Above this, numbers are no small integers and their digits cost ten times as much. */
 const SMALL = 2 ** 30;
 
 const LOW_DIGITS = 7;
 const LOW = 16 ** LOW_DIGITS;
+
+/** Seconds from which on nanoseconds do not fit a number exactly. */
+const MAX_NANOS = 2 ** 53 / 1e9;
 
 /** As hex() for a whole number below 2^53, fast enough for every row of a large trace. */
 export function hexOf(value: number): string {
@@ -18,14 +23,33 @@ function hexDigits(value: number): string {
 }
 
 /**
- * Seconds with the decimals that they need: none for a whole number, as of an event counter, 6 for
- * microseconds, else 9; nothing where the time is not known.
+ * A time with the decimals that it needs: none for a whole number, as of an event counter, 6 for
+ * microseconds, else 9, as far as a reader has room for them; nothing where the time is not known.
  */
-export function timeText(seconds: number): string {
-  if (Number.isNaN(seconds)) return '';
-  const micros = Math.round(seconds * 1e6);
-  if (micros / 1e6 !== seconds) return seconds.toFixed(9);
+export function timeText(time: number): string {
+  if (Number.isNaN(time)) return '';
+  if (Number.isInteger(time)) return `${time}`;
+  const micros = Math.round(time * 1e6);
+  if (micros / 1e6 !== time) return time.toFixed(time < MAX_NANOS ? 9 : 6);
   const whole = Math.floor(micros / 1e6);
-  const rest = micros - whole * 1e6;
-  return rest === 0 ? `${whole}` : `${whole}.${(1e6 + rest).toString().slice(1)}`;
+  return `${whole}.${(1e6 + micros - whole * 1e6).toString().slice(1)}`;
+}
+
+/** A mask; all ones in 64 bits where it is Infinity: no boundary, or no limit. */
+export function maskText(mask: number): string {
+  return Number.isFinite(mask) ? hexOf(mask) : '0xffffffffffffffff';
+}
+
+/** The `flags` of an event; nothing for what the canonical trace has no flag for. */
+export function flagText(flag: number, value: number): string {
+  switch (flag) {
+    case Flag.transient:
+      return `transient=${hexOf(value)}`;
+    case Flag.transientFailed:
+      return `transient_failed=${hexOf(value)}`;
+    case Flag.areas:
+      return `areas=${value}`;
+    default:
+      return '';
+  }
 }
