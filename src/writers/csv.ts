@@ -78,7 +78,7 @@ function rowText(batch: EventBatch, n: number, nameOf: (device: number) => strin
     `${origAddrText(batch, n)},${Number.isNaN(size) ? '' : size},` +
     `${Number.isNaN(allocSize) || allocSize === size ? '' : allocSize},` +
     `${alignMask === 0 ? '' : hexOf(alignMask)},${dir === BIDIRECTIONAL ? '' : DIR_NAMES[dir]},` +
-    `${resultText(batch, n)},${flagText(batch.flag[n], batch.flagValue[n])}\n`
+    `${resultText(batch, n)},${flagText(batch.flag[n], batch.flagValue[n], batch.look[n])}\n`
   );
 }
 

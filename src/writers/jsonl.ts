@@ -2,7 +2,6 @@ import {
   BIDIRECTIONAL,
   DIR_NAMES,
   type EventBatch,
-  Flag,
   OP_NAMES,
   Op,
   Recorded,
@@ -96,7 +95,7 @@ function rowText(batch: EventBatch, n: number, nameText: (device: number) => str
   const allocSize = batch.allocSize[n];
   const alignMask = batch.allocAlignMask[n];
   const hasOrigAddr = op === Op.map || op === Op.grow;
-  const flags = batch.flag[n] === Flag.none ? '' : flagText(batch.flag[n], batch.flagValue[n]);
+  const flags = flagText(batch.flag[n], batch.flagValue[n], batch.look[n]);
   return (
     `{${time === '' ? '' : `"time":${time},`}"cpu":${batch.cpu[n]},` +
     `${op === Op.grow ? '' : `"dev":${nameText(batch.device[n])},`}"op":"${OP_NAMES[op]}"` +

@@ -58,7 +58,8 @@ interface Drawn {
 /**
  * Writes a replay in the JSON trace-event format, which ui.perfetto.dev and chrome://tracing open, while
  * it runs: counters of pools, areas and devices, a slice for each mapping, findings as instants. One
- * microsecond an event where the trace tells no times.
+ * microsecond an event where the trace tells no times, and one for each tick of a counter: times that
+ * are whole numbers count something, and no clock prints whole seconds alone.
  * @param write told the text, piece by piece
  */
 export function watchForPerfetto(
@@ -70,6 +71,8 @@ export function watchForPerfetto(
   const open: (Open | undefined)[] = [];
   const drawn: (Drawn | undefined)[] = [];
   let clock = 0;
+  /** Microseconds that 1 in a time means; undecided while all times are 0. */
+  let unit: number | undefined;
   let begin = Number.NaN;
   let isWithin = false;
   let isOver = false;
@@ -114,7 +117,8 @@ export function watchForPerfetto(
 
   /** Goes on to an event. The clock never goes back, though calls may stand in another order. */
   function tick({ line, time }: Outcome): void {
-    const at = Number.isNaN(time) ? clock + 1 : Math.round(time * 1e9) / 1e3;
+    if (time > 0) unit ??= Number.isInteger(time) ? 1 : 1e6;
+    const at = Number.isNaN(time) ? clock + 1 : Math.round(time * (unit ?? 1e6) * 1e3) / 1e3;
     const standing = view.standing(line, time);
     isWithin = standing === 'within';
     if (standing === 'behind') closeAll();

@@ -41,15 +41,19 @@ export function maskText(mask: number): string {
 }
 
 /** The `flags` of an event; nothing for what the canonical trace has no flag for. */
-export function flagText(flag: number, value: number): string {
+export function flagText(flag: number, value: number, look: number): string {
+  const looked = LOOKS[look];
   switch (flag) {
     case Flag.transient:
-      return `transient=${hexOf(value)}`;
+      return `transient=${hexOf(value)}${looked && ` ${looked}`}`;
     case Flag.transientFailed:
-      return `transient_failed=${hexOf(value)}`;
+      return `transient_failed=${hexOf(value)}${looked && ` ${looked}`}`;
     case Flag.areas:
       return `areas=${value}`;
     default:
-      return '';
+      return looked;
   }
 }
+
+/** By the values of Look. */
+const LOOKS: readonly string[] = ['', 'look=last-area', 'look=as-recorded'];

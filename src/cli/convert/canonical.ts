@@ -213,8 +213,8 @@ function notesOf(
   const notes: string[] = [];
   if (oddSearches > 0) {
     notes.push(
-      `${counted(oddSearches, 'search', 'searches')} looked in fewer areas than a whole one, which rows cannot` +
-        ' say: verify of the result will tell of other addresses there',
+      `${counted(oddSearches, 'search', 'searches')} looked in fewer areas than a whole one: their rows say so with` +
+        ' the flag look=, which other readers of the canonical trace may not know',
     );
   }
   for (const [was, is] of names?.changed ?? []) {
