@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { UserError } from '../events/errors.js';
 import { MISCHIEF, type MischiefName, type MischiefRate } from '../generate/mischief.js';
@@ -12,6 +13,7 @@ import { Exit } from './exit.js';
 import { parsePageSize, parseSwiotlb } from './options.js';
 import { type Output, openOutput } from './output.js';
 import { collect } from './pairs.js';
+import { type Progress, showProgress, type Work } from './progress.js';
 import { requireRelease } from './run.js';
 
 interface Options {
@@ -127,8 +129,9 @@ async function generate(options: Options): Promise<void> {
     duration: duration ?? Number.POSITIVE_INFINITY,
   });
   const output = openOutput(options.file);
+  const progress = progressOf(workload, options);
   try {
-    await writeAll(workload, output, {
+    await writeAll(workload, output, progress, {
       kernel: release.name,
       pageSize: options.pageSize,
       pool,
@@ -138,13 +141,26 @@ async function generate(options: Options): Promise<void> {
   } catch (error) {
     output.abandon();
     throw error;
+  } finally {
+    progress.end();
   }
   process.exitCode = Exit.ok;
+}
+
+/** Progress where rows go to a file: in a pipe the reader may show its own, on a terminal they are seen. */
+function progressOf(workload: Workload, { file, events, duration }: Options): Progress {
+  const work: Work =
+    duration === undefined
+      ? { done: workload.events, total: events ?? DEFAULT_EVENTS, unit: 'events' }
+      : { done: () => workload.now() / 1e9, total: duration / 1e9, unit: 'seconds' };
+  const isFile = file !== undefined || fstatSync(1).isFile();
+  return isFile ? showProgress(work, process.stderr) : { tick() {}, end() {} };
 }
 
 async function writeAll(
   workload: Workload,
   output: Output,
+  progress: Progress,
   {
     kernel,
     pageSize,
@@ -176,6 +192,7 @@ async function writeAll(
     }),
   );
   for (let batch = workload.next(); batch.length > 0; batch = workload.next()) {
+    progress.tick();
     for (let n = 0; n < batch.length; n += PIECE) {
       await output.write(writer.events(batch, n, Math.min(batch.length, n + PIECE)));
     }

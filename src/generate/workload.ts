@@ -35,6 +35,8 @@ export interface Workload {
   allocator: Allocator;
   /** Nanoseconds of the workload that have passed. */
   now(): number;
+  /** Events that were handed out. */
+  events(): number;
   /**
    * The next events, in a batch that is reused; none at the end, by when all is unmapped that will ever be.
    */
@@ -213,6 +215,7 @@ export function createWorkload(options: WorkloadOptions): Workload {
     devices: all,
     allocator,
     now: () => callers.now,
+    events: () => callers.events,
     next() {
       batch.length = 0;
       while (timeline.length > 0 && batch.length < batch.line.length - ROOM) {

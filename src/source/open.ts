@@ -14,7 +14,7 @@ export interface Source {
   head: Buffer;
   blocks: AsyncGenerator<Block>;
   tally: BlockTally;
-  /** Bytes that will come, to show progress by; undefined where not known. */
+  /** Bytes of the file as it lies there, to hold `tally.taken` against; undefined where not known. */
   size: number | undefined;
   close(): void;
 }
@@ -44,7 +44,11 @@ export async function openSource(path: string): Promise<Source> {
     const size = fd === 0 ? undefined : fileSize(name, fd);
     const readOpen = readFromFd(name, fd);
     // Unpacking reads ahead in the background; after the close, the number may be another file's.
-    const readFd: ReadBytes = (...to) => (closed ? 0 : readOpen(...to));
+    const readFd: ReadBytes = (...to) => {
+      const count = closed ? 0 : readOpen(...to);
+      tally.taken = (tally.taken ?? 0) + count;
+      return count;
+    };
     let head = await readHead(readFd);
     const packed = withHead(head, readFd);
     const packing = PACKINGS.find(({ magic }) => head.subarray(0, magic.length).equals(magic));
@@ -64,7 +68,7 @@ export async function openSource(path: string): Promise<Source> {
       head: startsWithBom(head) ? head.subarray(BOM.length) : head,
       blocks: blocksOfLines(withoutNuls(read, tally), tally),
       tally,
-      size: packing === undefined ? size : undefined,
+      size,
       close,
     };
   } catch (error) {
