@@ -4,7 +4,10 @@ export interface Random {
   below(limit: number): number;
 }
 
-/** splitmix32, which makes four words of state out of one seed. */
+/** Numbers that are thrown away at the start. */
+const WARM_UP = 8;
+
+/** splitmix32, which makes words of state out of half a seed. */
 function splitmix(seed: number): () => number {
   let state = seed | 0;
   return () => {
@@ -21,11 +24,12 @@ function splitmix(seed: number): () => number {
  * @param seed an integer from 0 to 2^53 - 1
  */
 export function createRandom(seed: number): Random {
-  const word = splitmix(seed ^ Math.floor(seed / 2 ** 32));
-  let a = word();
-  let b = word();
-  let c = word();
-  let d = word();
+  const low = splitmix(seed);
+  const high = splitmix(~Math.floor(seed / 2 ** 32));
+  let a = low();
+  let b = low();
+  let c = high();
+  let d = high();
 
   function next(): number {
     const times5 = Math.imul(b, 5);
@@ -39,6 +43,9 @@ export function createRandom(seed: number): Random {
     d = (d << 11) | (d >>> 21);
     return result;
   }
+
+  // The first words show little of the state.
+  for (let n = 0; n < WARM_UP; n++) next();
 
   return {
     // A division by a power of two and one rounded product: every IEEE machine has the same bits.

@@ -65,8 +65,8 @@ interface Worker {
   stream: Stream;
   /** Requests in flight, or of a ring buffers. */
   busy: number;
-  /** It had no room when the next request came. */
-  waits: boolean;
+  /** Requests that came when it had no room. */
+  waiting: number;
   /** Mappings of a ring, the oldest first. */
   ring: number[];
 }
@@ -96,7 +96,7 @@ export function createWorkload(options: WorkloadOptions): Workload {
   const callers = createCallers(release, pageSize, devices, batch);
   const timeline = createTimeline();
   const workers: Worker[] = all.flatMap(({ streams }, device) =>
-    streams.map((stream) => ({ device, stream, busy: 0, waits: false, ring: [] })),
+    streams.map((stream) => ({ device, stream, busy: 0, waiting: 0, ring: [] })),
   );
   const flights: Flight[] = [];
   const unused: number[] = [];
@@ -139,7 +139,7 @@ export function createWorkload(options: WorkloadOptions): Workload {
     for (const part of parts) {
       const mapping = mapPart(worker, part, cpu);
       if (mapping < 0) {
-        // As drivers do: what was had for the request goes back, and it is tried again later.
+        // As drivers do: what was had for the request goes back.
         for (const had of mappings) callers.unmap(had, cpu);
         return;
       }
@@ -158,8 +158,8 @@ export function createWorkload(options: WorkloadOptions): Workload {
     const onCpu = random.below(8) === 0 ? random.below(cpus) : cpu;
     for (const mapping of mappings) callers.unmap(mapping, onCpu);
     worker.busy--;
-    if (worker.waits && !isEnding) {
-      worker.waits = false;
+    if (worker.waiting > 0 && !isEnding) {
+      worker.waiting--;
       submit(worker);
     }
   }
@@ -197,7 +197,7 @@ export function createWorkload(options: WorkloadOptions): Workload {
     for (let n = 0; n < size && !isEnding; n++) {
       if (kind === 'ring') receive(worker);
       else if (worker.busy < depth) submit(worker);
-      else worker.waits = true;
+      else worker.waiting++;
     }
   }
 
