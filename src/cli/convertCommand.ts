@@ -1,12 +1,13 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { Place } from '../convert/selection.js';
 import { UserError } from '../events/errors.js';
+import { globMatcher } from '../replay/geometry.js';
 import { convertToCanonical } from './convert/canonical.js';
 import type { Conversion } from './convert/conversion.js';
 import { convertToPerfetto } from './convert/perfetto.js';
 import { eachTrace } from './eachTrace.js';
 import { byKind } from './iommu/byKind.js';
-import { addReplayOptions, globMatcher, type ReplayOptions } from './options.js';
+import { addReplayOptions, type ReplayOptions } from './options.js';
 
 const FORMATS = ['csv', 'jsonl', 'perfetto'] as const;
 

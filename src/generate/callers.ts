@@ -14,7 +14,7 @@ export interface Buffer {
   /** Index into DIR_NAMES. */
   dir: number;
   cpu: number;
-  /** What becomes of it: one of MISCHIEF, or NO_MISCHIEF. */
+  /** What becomes of it: one of MISCHIEF, or -1. */
   mischief: number;
 }
 

@@ -16,7 +16,7 @@ export const MISCHIEF = {
 export type MischiefName = keyof typeof MISCHIEF;
 
 /** What becomes of a mapping that is treated well. */
-export const NO_MISCHIEF = -1;
+const NO_MISCHIEF = -1;
 
 /** How often callers do something wrong: to one mapping in `oneIn`, on average. */
 export interface MischiefRate {

@@ -3,6 +3,7 @@ import { createRange, createSelector, type Selector } from '../../convert/select
 import { type StartIndexes, watchStartIndexes } from '../../convert/startIndexes.js';
 import { createBatch, Look, Op } from '../../events/batch.js';
 import type { DeviceDeclaration, TraceInfo } from '../../events/trace.js';
+import { placeRelease } from '../../kernel/select.js';
 import { counted } from '../../render/columns.js';
 import { harmless } from '../../render/harmless.js';
 import type { Session } from '../../replay/session.js';
@@ -177,8 +178,10 @@ function kernelName(
   anonymize: boolean,
 ): string | undefined {
   if (kernel !== undefined && PLAIN_KERNEL.test(kernel) && !anonymize) return kernel;
+  const { name } = session.options.release;
   const isKnown = kernel !== undefined || (given !== undefined && given !== 'recorded');
-  return isKnown ? session.options.release.name : undefined;
+  // A policy from a file is no kernel that a reader of the result has.
+  return isKnown && placeRelease(name)?.release !== undefined ? name : undefined;
 }
 
 /** What was inferred stands in the result as if it had been recorded: so it says what was. */
