@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Place } from '../convert/selection.js';
 import { UserError } from '../events/errors.js';
 import { globMatcher } from '../replay/geometry.js';
@@ -33,16 +33,18 @@ export function convertCommand(): Command {
     .summary('write a trace as canonical CSV, JSON lines or a Perfetto trace')
     .description(
       'Write a trace of any format as canonical CSV, as JSON lines, or as a trace that\n' +
-        'ui.perfetto.dev opens; in the order and with the start indexes that the replay found. What\n' +
-        'the new format cannot carry, and what was left out, is told on standard error.',
+        'ui.perfetto.dev opens, in the order and with the start indexes that the replay\n' +
+        'found. Standard error tells what the new format cannot carry, and what was left out.',
     )
     .argument('<trace>', 'trace file; - reads standard input');
   return addReplayOptions(command)
-    .option(
-      '--to <format|place>',
-      `${FORMATS.join(', ')}; and where to stop: the last line, or time such as 12.5s; repeatable`,
-      parseTarget,
-      { format: 'csv', place: undefined },
+    .addOption(
+      new Option(
+        '--to <format|place>',
+        `${FORMATS.join(', ')}; and where to stop: the last line, or time such as 12.5s; repeatable`,
+      )
+        .argParser(parseTarget)
+        .default({ format: 'csv', place: undefined }, 'csv'),
     )
     .option('--from <place>', 'the first line, or time such as 12.5s, to keep', parsePlace)
     .option('--only-device <glob>', 'keep the events of these devices alone', globMatcher)

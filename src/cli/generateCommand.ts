@@ -50,8 +50,9 @@ export function generateCommand(): Command {
   return new Command('generate')
     .summary('print a seeded synthetic trace')
     .description(
-      'Print a synthetic trace, with the results that the allocator of a release gives. The same\n' +
-        'options and seed give the same bytes on every machine. docs/generate.md tells the shapes.',
+      'Print a synthetic trace, with the results that the allocator of a release gives.\n' +
+        'The same options and seed give the same bytes on every machine. docs/generate.md\n' +
+        'tells the shapes.',
     )
     .addOption(
       new Option('--shape <shape>', 'what the devices do')
