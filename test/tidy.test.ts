@@ -19,6 +19,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   iommu: ['kernel'],
   dma: ['kernel', 'swiotlb', 'iommu'],
   replay: ['kernel', 'events', 'swiotlb', 'iommu', 'dma'],
+  generate: ['kernel', 'events', 'swiotlb'],
+  convert: ['kernel', 'events', 'swiotlb', 'replay'],
   analysis: ['kernel', 'events', 'swiotlb', 'iommu', 'dma', 'replay'],
   check: ['kernel', 'events', 'swiotlb', 'iommu', 'dma', 'replay', 'analysis'],
   report: ['kernel', 'events', 'swiotlb', 'iommu', 'dma', 'replay', 'analysis', 'check'],
@@ -26,6 +28,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   pipeline: ['kernel', 'events', 'source', 'formats', 'replay', 'report'],
   library: ['kernel', 'events', 'formats', 'replay', 'analysis', 'report', 'pipeline'],
   render: ['events', 'analysis', 'check', 'report', 'corpus'],
+  writers: ['kernel', 'events', 'swiotlb', 'replay', 'check', 'render'],
   cli: [
     'kernel',
     'events',
@@ -43,6 +46,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'pipeline',
     'library',
     'render',
+    'convert',
+    'generate',
+    'writers',
   ],
 };
 

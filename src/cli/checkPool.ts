@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Observation } from '../corpus/observation.js';
 import { type CheckJob, runCheckJob } from './checkCase.js';
+import { showProgress } from './progress.js';
 
 /** Jobs below which starting workers costs more than it gains. */
 const FEW = 4;
@@ -18,10 +19,22 @@ export async function runCheckJobs(
     return observed;
   }
   const results: Observed[] = new Array(jobs.length);
-  let next = 0;
-  const take = (): number | undefined => (next < jobs.length ? next++ : undefined);
   const workers = Math.min(threads, jobs.length);
-  await Promise.all(Array.from({ length: workers }, () => runWorkers(jobs, take, results)));
+  let next = 0;
+  // Who takes a job has done one before, but for the first of each worker.
+  let done = -workers;
+  const work = { done: () => Math.max(0, done), total: jobs.length, unit: 'replays' };
+  const progress = showProgress(work, process.stderr);
+  const take = (): number | undefined => {
+    done++;
+    progress.tick();
+    return next < jobs.length ? next++ : undefined;
+  };
+  try {
+    await Promise.all(Array.from({ length: workers }, () => runWorkers(jobs, take, results)));
+  } finally {
+    progress.end();
+  }
   return results;
 }
 

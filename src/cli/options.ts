@@ -152,7 +152,7 @@ function deviceOption(): Option {
 }
 
 /** @throws InvalidArgumentError for what no kernel is built with */
-function parsePageSize(text: string): number {
+export function parsePageSize(text: string): number {
   const kib = /^(\d+)k$/i.exec(text);
   const bytes = kib ? Number(kib[1]) * 1024 : Number(text);
   if (!PAGE_SIZES.includes(bytes)) {
@@ -214,7 +214,7 @@ function parsePool(text: string): PoolOverride {
   );
 }
 
-function parseSwiotlb(text: string): BootParameter {
+export function parseSwiotlb(text: string): BootParameter {
   try {
     return parseBootParameter(text);
   } catch (error) {

@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { captureCommand } from './captureCommand.js';
 import { checkCommand } from './checkCommand.js';
+import { convertCommand } from './convertCommand.js';
 import { diagnoseCommand } from './diagnoseCommand.js';
 import { diffCommand } from './diffCommand.js';
 import { explainCommand } from './explainCommand.js';
+import { generateCommand } from './generateCommand.js';
 import { identifyCommand } from './identifyCommand.js';
 import { kernelsCommand } from './kernelsCommand.js';
 import { loadPolicies } from './policies.js';
@@ -43,6 +45,15 @@ const EXAMPLES: Record<string, readonly string[]> = {
     'capture --kernel 6.1 --tool bpftrace',
     'capture --kernel v6.12 --boot',
   ],
+  convert: [
+    `convert ${SEED} --to csv`,
+    'convert traces/fragmented/trace.csv --to perfetto -o fragmented.json',
+    'convert traces/stepped-over/trace.csv --anonymize --to jsonl',
+  ],
+  generate: [
+    'generate --shape nvme --events 1000 --seed 7 -o nvme.csv',
+    'generate --shape net --duration 0.5 --misbehave leak=500 | swiotlb-replay -',
+  ],
   kernels: ['kernels', 'kernels --json'],
 };
 
@@ -74,6 +85,8 @@ export function createProgram(): Command {
   program.addCommand(checkCommand());
   program.addCommand(diagnoseCommand());
   program.addCommand(captureCommand());
+  program.addCommand(convertCommand());
+  program.addCommand(generateCommand());
   program.addCommand(kernelsCommand());
   program.addHelpText(
     'after',

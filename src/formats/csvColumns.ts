@@ -30,6 +30,7 @@ export interface Row {
   tlbAddr: number;
   flag: number;
   flagValue: number;
+  look: number;
 }
 
 const FULL = Buffer.from('full');
@@ -42,15 +43,26 @@ const FLAGS = new Map<string, number>([
 const OPS = OP_NAMES.map((name) => Buffer.from(name));
 const DIRS = DIR_NAMES.map((name) => Buffer.from(name));
 
-/** Blank-separated flags of CONFIG_SWIOTLB_DYNAMIC; an event has one of them at most. */
+/** How far a search looked, in a trace that was converted from one in which that had to be found out. */
+const LOOKS = new Map<string, number>([
+  ['look=last-area', Look.lastArea],
+  ['look=as-recorded', Look.asRecorded],
+]);
+
+/** Blank-separated flags: of those of CONFIG_SWIOTLB_DYNAMIC an event has one at most. */
 const readFlags: ReadColumn = (bytes, from, to, row) => {
   if (from === to) return undefined;
   for (const pair of bytes.toString('latin1', from, to).split(' ')) {
+    const look = LOOKS.get(pair);
+    if (look !== undefined) {
+      row.look = look;
+      continue;
+    }
     const [name, value] = pair.split('=');
     row.flag = FLAGS.get(name) ?? Flag.none;
     row.flagValue = parseMask(value ?? '');
     if (row.flag === Flag.none || !(row.flagValue < ADDRESS_LIMIT)) {
-      return `is not one of ${[...FLAGS.keys()].join('=, ')}= with a number`;
+      return `is not one of ${[...FLAGS.keys()].join('=, ')}= with a number, ${[...LOOKS.keys()].join(', ')}`;
     }
   }
   return undefined;
@@ -137,6 +149,7 @@ export function emptyRow(): Row {
     tlbAddr: 0,
     flag: 0,
     flagValue: 0,
+    look: 0,
   };
 }
 
@@ -155,6 +168,7 @@ export function resetRow(row: Row): void {
   row.tlbAddr = Number.NaN;
   row.flag = Flag.none;
   row.flagValue = Number.NaN;
+  row.look = Look.whole;
 }
 
 /** What an event of its kind needs and the row does not have, in words. */
@@ -206,5 +220,5 @@ export function pushRow(batch: EventBatch, line: number, row: Row): void {
   batch.flag[n] = row.flag;
   batch.flagValue[n] = row.flagValue;
   batch.slack[n] = line;
-  batch.look[n] = Look.whole;
+  batch.look[n] = row.look;
 }

@@ -20,6 +20,7 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
   '#kernel': ['version', 'page_size', 'dynamic'],
   '#pool': ['name', 'base', 'nslabs', 'areas', 'index', 'for_alloc', 'restricted'],
   '#device': ['name', 'min_align_mask', 'seg_boundary_mask', 'dma_mask', 'pool'],
+  '#lost': ['events'],
   '#expect': ['pool', 'used', 'used_hiwater', 'index'],
 };
 
@@ -75,6 +76,7 @@ export function createDeclarationReader(info: TraceInfo, names: DeviceNames): De
     '#kernel': readKernel,
     '#pool': readPool,
     '#device': readDevice,
+    '#lost': readLost,
     '#expect': readExpect,
   };
 
@@ -146,6 +148,15 @@ export function createDeclarationReader(info: TraceInfo, names: DeviceNames): De
     if (dmaMask) device.dmaMask = maskOf('dma_mask', dmaMask);
     const pool = values.get('pool');
     if (pool) device.pool = pool;
+  }
+
+  function readLost(values: Map<string, string>, line: number): void {
+    const events = values.get('events');
+    info.losses.push({
+      line,
+      events: events ? numberOf('events', events, 2 ** 53) : undefined,
+      message: 'the trace that this one was converted from was not whole',
+    });
   }
 
   function readExpect(values: Map<string, string>, line: number): void {

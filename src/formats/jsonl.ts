@@ -17,8 +17,12 @@ const DECLARATIONS: Readonly<Record<string, string>> = {
   kernel: '#kernel',
   pool: '#pool',
   device: '#device',
+  lost: '#lost',
   expect: '#expect',
 };
+
+/** A key whose value is for people alone. */
+const COMMENT = 'comment';
 
 /** Unknown keys that are told of, each once. */
 const TOLD_KEYS = 20;
@@ -54,7 +58,7 @@ function isEvent(object: JsonObject): boolean {
 }
 
 function isDeclaration(object: JsonObject): boolean {
-  return Object.keys(object).some((key) => Object.hasOwn(DECLARATIONS, key));
+  return Object.keys(object).some((key) => key === COMMENT || Object.hasOwn(DECLARATIONS, key));
 }
 
 /** What the memveil tool writes about bounces. */
@@ -98,7 +102,7 @@ function open(context: ParseContext): LineParser {
     for (const [key, value] of Object.entries(object)) {
       if (Object.hasOwn(DECLARATIONS, key)) {
         declare(DECLARATIONS[key], valuesOf(key, value), line, text);
-      } else {
+      } else if (key !== COMMENT) {
         tellUnknown(key);
       }
     }

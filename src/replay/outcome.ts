@@ -1,4 +1,4 @@
-import { Recorded } from '../events/batch.js';
+import { type EventBatch, Recorded } from '../events/batch.js';
 import type { Device, MapAnswer, Released } from '../swiotlb/allocator.js';
 import type { OwnAnswer } from './follow.js';
 
@@ -72,6 +72,8 @@ export interface Observer {
   onRequest?(outcome: Outcome): void;
   /** After an unmap or free; the allocation's columns still hold what it was. */
   onRelease?(outcome: Outcome): void;
+  /** After the events of a batch from number `from` up to `to`, which it may not change. */
+  onBatch?(batch: EventBatch, from: number, to: number): void;
   /** After the last event. */
   atEnd?(): void;
 }

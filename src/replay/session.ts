@@ -287,6 +287,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
           totals.syncs++;
         }
       }
+      for (const observer of observers) observer.onBatch?.(batch, from, to);
     },
     finish() {
       if (totals.servedAnyway > 0) {

@@ -13,6 +13,8 @@ export interface Block {
 /** What was seen on the way. */
 export interface BlockTally {
   bytes: number;
+  /** Bytes of the file, as it lies there packed or not, that have been taken. */
+  taken?: number;
   /** Lines that were longer than a block and have been cut. */
   cutLines: number;
   /** How the data ended before it should have, as in "breaks off"; a line cut by that is left out. */

@@ -14,7 +14,7 @@ export interface Source {
   head: Buffer;
   blocks: AsyncGenerator<Block>;
   tally: BlockTally;
-  /** Bytes that will come, to show progress by; undefined where not known. */
+  /** Bytes of the file as it lies there, to hold `tally.taken` against; undefined where not known. */
   size: number | undefined;
   close(): void;
 }
@@ -79,7 +79,11 @@ async function openOrigin(origin: Origin): Promise<Source> {
   };
   try {
     // Unpacking reads ahead in the background; after the close, a file's number may be another's.
-    const readOpen: ReadBytes = (...to) => (closed ? 0 : origin.read(...to));
+    const readOpen: ReadBytes = (...to) => {
+      const count = closed ? 0 : origin.read(...to);
+      tally.taken = (tally.taken ?? 0) + count;
+      return count;
+    };
     let head = await readHead(readOpen);
     const packed = withHead(head, readOpen);
     const packing = PACKINGS.find(({ magic }) => head.subarray(0, magic.length).equals(magic));
@@ -99,7 +103,7 @@ async function openOrigin(origin: Origin): Promise<Source> {
       head: startsWithBom(head) ? head.subarray(BOM.length) : head,
       blocks: blocksOfLines(withoutNuls(read, tally), tally),
       tally,
-      size: packing === undefined ? size : undefined,
+      size,
       close,
     };
   } catch (error) {

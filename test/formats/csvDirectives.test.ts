@@ -239,7 +239,8 @@ describe('what is not known', () => {
       const problem = await problemOf('#swiotlb-trace 1', text);
       expect(problem).toEqual({
         line: 2,
-        message: 'unknown directive; known are #swiotlb-trace, #kernel, #pool, #device, #expect',
+        message:
+          'unknown directive; known are #swiotlb-trace, #kernel, #pool, #device, #lost, #expect',
         text,
       });
     },

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DIR_NAMES, OP_NAMES, Recorded } from '../../src/events/batch.js';
+import { DIR_NAMES, type EventBatch, OP_NAMES, Recorded } from '../../src/events/batch.js';
 import { UserError } from '../../src/events/errors.js';
 import type { IommuRecord } from '../../src/events/iommuRecords.js';
 import { emptyTraceInfo, type TraceInfo } from '../../src/events/trace.js';
@@ -42,6 +42,8 @@ export interface Arrival {
   format?: TraceFormat;
   pageSize?: number;
   onIommu?: (record: IommuRecord) => void;
+  /** Sees the columns themselves. */
+  onBatch?: (batch: EventBatch) => void;
 }
 
 /** Gives bytes in chunks of the given sizes, over and over. */
@@ -78,6 +80,7 @@ export async function readSource(source: Source, arrival: Arrival = {}): Promise
   const { format, pageSize = 4096, onIommu } = arrival;
   const options = { format, pageSize, ...(onIommu && { onIommu }) };
   const tally = await readTrace(source, info, options, (batch) => {
+    arrival.onBatch?.(batch);
     times.push(...batch.time.subarray(0, batch.length));
     for (let n = 0; n < batch.length; n++) {
       events.push({
