@@ -59,7 +59,10 @@ export interface Sizing {
  * they go by segments, sizes are doubled until one fits, and the gap below it is halved until its ends
  * are one step apart: a smaller size that happens to fit may be passed over, and is no advice.
  */
-export async function smallestPool(sizing: Sizing, evaluate: Evaluate): Promise<Smallest | NoneFits> {
+export async function smallestPool(
+  sizing: Sizing,
+  evaluate: Evaluate,
+): Promise<Smallest | NoneFits> {
   const tried = new Map<number, Promise<Combined>>();
   const attempt = (nslabs: number): Promise<Combined> => {
     const known = tried.get(nslabs);
