@@ -163,17 +163,24 @@ function heldWords({ requests, untilRetry, medianLifetime, forever }: HeldTally)
     forever > 0 ? `${forever} to the end, as the trace tells of no buffer's release` : '',
   ].filter(Boolean);
   return (
-    `${requests} requests that were refused when they were recorded are served here, and hold their` +
-    ` buffers, for which the trace has no release: ${parts.join(', ')}`
+    `${requests} requests that were refused when they were recorded are asked for again; where they are` +
+    ` served they hold their buffers, for which the trace has no release: ${parts.join(', ')}`
   );
 }
 
 function sayOfTrace(
-  { path, olderBuffers, olderSlots, strayReleases, dynamic }: WorkloadTrace,
+  { path, isRecordedKernel, recorded, reproduced, ...trace }: WorkloadTrace,
   isOneOfMany: boolean,
   say: (message: string) => void,
 ): void {
+  const { olderBuffers, olderSlots, strayReleases, dynamic } = trace;
   const where = isOneOfMany ? `${path}: ` : '';
+  if (isRecordedKernel && reproduced < recorded) {
+    say(
+      `${where}${recorded - reproduced} of ${recorded} recorded results are not what the recorded kernel` +
+        ' gives: events are missing or stand in another order, and the load may have been another',
+    );
+  }
   if (olderBuffers > 0) {
     const size = olderSlots > 0 ? ` (at least ${olderSlots} slots in all)` : '';
     say(

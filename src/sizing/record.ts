@@ -17,11 +17,17 @@ import {
   type WorkloadTrace,
 } from './workload.js';
 
+/** What is known of a trace besides its events. */
+export type TraceFacts = Pick<
+  WorkloadTrace,
+  'path' | 'format' | 'lines' | 'events' | 'losses' | 'isRecordedKernel'
+>;
+
 /** Records what a session is asked, as a workload. */
 export interface WorkloadRecorder {
   observer: Observer;
   /** The workload; to be called after the last event. */
-  finish(trace: Pick<WorkloadTrace, 'path' | 'format' | 'lines' | 'events' | 'losses'>): Workload;
+  finish(trace: TraceFacts): Workload;
 }
 
 /** CPUs that a column holds. */
@@ -170,7 +176,7 @@ export function recordWorkload(session: Session, withTime: boolean): WorkloadRec
             olderBuffers,
             olderSlots,
             strayReleases,
-            dynamic: session.allocators.some(({ dynamic }) => dynamic !== undefined),
+            dynamic: devices.some(({ allocator }) => allocator.dynamic && !allocator.restricted),
           },
         ],
         chunks: columns.chunks,

@@ -86,7 +86,9 @@ export interface WorkloadTrace {
   lines: number;
   events: number;
   losses: Loss[];
-  /** Results in the trace, and those of them that the release gives with the recorded pool. */
+  /** It was read in the allocator of the kernel that recorded it, with that kernel's pools. */
+  isRecordedKernel: boolean;
+  /** Results in the trace, and those of them that the model gives when it reads them. */
   recorded: number;
   reproduced: number;
   /** Releases of buffers older than the trace, and the slots that these had as far as their size is told. */

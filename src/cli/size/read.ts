@@ -72,6 +72,9 @@ async function readOne(path: string, options: ReplayOptions, withTime: boolean):
   );
   const [{ session, watch }] = runs;
   const { format, lines, events } = trace;
-  const workload = watch.finish({ path, format, lines, events, losses: info.losses });
+  const { losses } = info;
+  const isRecordedKernel =
+    (options.kernel === undefined || options.kernel === 'recorded') && options.pool.length === 0;
+  const workload = watch.finish({ path, format, lines, events, losses, isRecordedKernel });
   return { workload, release: session.options.release, kernelReason, info };
 }

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { findRelease } from '../../kernel/select.js';
+import { placeRelease } from '../../kernel/select.js';
 import type { Evaluate, Question } from '../../sizing/search.js';
 import { type Trial, tryPool } from '../../sizing/trial.js';
 import type { Workload } from '../../sizing/workload.js';
@@ -27,7 +27,7 @@ export function makeTrial(
   workloads: readonly Workload[],
   { workload, kernel, pool, load, stopsAtFailure }: Question,
 ): Trial {
-  const release = findRelease(kernel);
+  const release = placeRelease(kernel)?.release;
   if (release === undefined) throw new Error(`no release ${kernel}`);
   return tryPool(workloads[workload], release, pool, load, stopsAtFailure);
 }
@@ -107,7 +107,8 @@ function startWorkers(workloads: readonly Workload[], jobs: number) {
       });
     },
     async end(): Promise<void> {
-      for (const worker of all) worker.removeAllListeners();
+      // The first error has been told; what the others still have to say is nobody's business.
+      for (const worker of all) worker.removeAllListeners().on('error', () => {});
       await Promise.all(all.map((worker) => worker.terminate()));
     },
   };

@@ -120,29 +120,36 @@ function burstWords({ burst }: SizeAnswer): string {
 }
 
 /** That one step smaller fails, and where one step larger does. */
-function proofs({ answers }: SizeReport, width: number, chalk: ChalkInstance): string[] {
+function proofs(report: SizeReport, width: number, chalk: ChalkInstance): string[] {
+  const { answers, traces } = report;
   const lines = answers.flatMap(({ areas, failsAt, failsAbove, parameter }) => [
     ...(failsAt === undefined
-      ? wrap('  ', `${parameter ?? 'this region'}: there is no smaller pool`, width)
+      ? wrap(
+          '  ',
+          `${parameter === undefined ? 'the region' : `swiotlb=${parameter}`}: there is no smaller pool`,
+          width,
+        )
       : wrap(
           '  ',
-          `${slotWords(failsAt.nslabs)}, ${counted(areas, 'area')}: ${requestWords(failsAt.request)}`,
+          `${slotWords(failsAt.nslabs)}, ${counted(areas, 'area')}: ${requestWords(failsAt.request, traces.length)}`,
           width,
         )),
     ...(failsAbove === undefined
       ? []
       : wrap(
           '  larger, and fails all the same: ',
-          `${slotWords(failsAbove.nslabs)}: ${requestWords(failsAbove.request)}`,
+          `${slotWords(failsAbove.nslabs)}: ${requestWords(failsAbove.request, traces.length)}`,
           width,
         )),
   ]);
   return lines.length > 0 ? [chalk.bold('One step smaller'), ...lines] : [];
 }
 
-function requestWords({ path, line, device, size, cause, reason }: FailedRequest): string {
+function requestWords(request: FailedRequest, traces: number): string {
+  const { path, line, device, size, cause, reason } = request;
+  const where = traces > 1 ? `${harmless(path)} ` : '';
   return (
-    `${harmless(path)} line ${line}: ${sizeWords(size)} for ${harmless(device)}:` +
+    `${where}line ${line}: ${sizeWords(size)} for ${harmless(device)}:` +
     ` ${cause}: ${harmless(reason)}`
   );
 }
@@ -151,7 +158,7 @@ function neverServed(report: SizeReport, width: number, chalk: ChalkInstance): s
   if (report.never === 0) return [];
   const lines = report.neverServed
     .slice(0, SHOWN)
-    .flatMap((request) => wrap('  ', requestWords(request), width));
+    .flatMap((request) => wrap('  ', requestWords(request, report.traces.length), width));
   const more = report.never - Math.min(SHOWN, report.neverServed.length);
   if (more > 0) lines.push(`  and ${counted(more, 'request')} more`);
   return [
