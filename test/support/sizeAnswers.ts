@@ -21,7 +21,7 @@ export interface Shown {
 }
 
 /** Replays a trace in the pool of an answer, or in a smaller one, as a reader would who doubts it. */
-export function replayIn(
+function replayIn(
   file: string,
   kernel: string,
   { pool, restricted, parameter }: Answer,
