@@ -185,7 +185,7 @@ export function* renderIommuText(
     lines.push(...wrap('  assumed   ', harmless(message), options.width));
   }
   for (const { line, message, text } of problems) {
-    const words = `line ${line}: ${message}: ${harmless(text)}`;
+    const words = `line ${line}: ${harmless(`${message}: ${text}`)}`;
     lines.push(...wrap('  skipped   ', words, options.width));
   }
   yield `${lines.join('\n')}\n`;
