@@ -109,6 +109,7 @@ async function work(
   const load: Load = { scale: options.scale, cpus: options.cpus };
   const cpus = cpusOf(load, Math.max(...workloads.map((workload) => workload.cpus)));
   const pools = usedPools(workloads);
+  const bySegments = ({ restricted }: UsedPool): boolean => restricted || !release.hasAreas;
   const points = options.sweep && pointsOf(options.sweep, release, pools, cpus);
   const total = points && points.length * workloads.length;
   const progress = createTrialProgress(total, process.stderr);
@@ -122,7 +123,7 @@ async function work(
     return {
       sweep: undefined,
       ...found,
-      ...headOf(paths, read, load, cpus),
+      ...headOf(paths, read, load, cpus, points === undefined && pools.some(bySegments)),
     };
   } finally {
     await trials.end();
@@ -147,7 +148,13 @@ function pointsOf(
   return points;
 }
 
-function headOf(paths: readonly string[], read: Workloads, load: Load, cpus: number) {
+function headOf(
+  paths: readonly string[],
+  read: Workloads,
+  load: Load,
+  cpus: number,
+  isHalving: boolean,
+) {
   const { workloads, release, kernelReason, losses, assumptions } = read;
   const tallies = workloads.map(({ heldTally }) => heldTally);
   const sum = (of: (tally: (typeof tallies)[0]) => number): number =>
@@ -168,7 +175,7 @@ function headOf(paths: readonly string[], read: Workloads, load: Load, cpus: num
       medianLifetime: sum(({ medianLifetime }) => medianLifetime),
       forever: sum(({ forever }) => forever),
     },
-    assumptions: [...assumptions, ...sizingAssumptions(workloads, load)],
+    assumptions: [...assumptions, ...sizingAssumptions(workloads, load, isHalving)],
     losses,
   };
 }

@@ -135,13 +135,26 @@ export function sortAnswers(answers: SizeAnswer[]): SizeAnswer[] {
   );
 }
 
-/** What answers rest on besides what the traces say. */
-export function sizingAssumptions(workloads: readonly Workload[], load: Load): Assumption[] {
+/**
+ * What answers rest on besides what the traces say.
+ * @param bySegments some pool's sizes go by segments, and were found by halving
+ */
+export function sizingAssumptions(
+  workloads: readonly Workload[],
+  load: Load,
+  bySegments: boolean,
+): Assumption[] {
   const said: Assumption[] = [];
   const say = (message: string): void => {
     said.push({ line: undefined, message });
   };
   say('every pool lies where the recorded one lay, and is empty at first, as after a boot');
+  if (bySegments) {
+    say(
+      'sizes by segments were found by halving the gap between one that fits and one that fails: one' +
+        ' that is smaller by more than a step may happen to fit',
+    );
+  }
   for (const { traces, heldTally } of workloads) {
     if (heldTally.requests > 0) say(heldWords(heldTally));
     for (const trace of traces) sayOfTrace(trace, traces.length + workloads.length > 2, say);
