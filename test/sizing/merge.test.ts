@@ -56,9 +56,10 @@ test('an event without a time, or with an earlier one, keeps its place in its tr
     ,0,d,map,0x2000,2048,0x80000800
     9,0,d,map,0x3000,2048,0x80001000
     4,0,d,map,0x4000,2048,0x80001800`;
-  const other = '5,0,e,map,0x1000,2048,0x80000000';
-  const merged = mergeWorkloads([await timed(odd), await timed(other)], 'clock');
-  expect(eventsOf(merged).map(([line]) => line)).toEqual([3, 4, 3, 5, 6]);
+  const other = `5,0,e,map,0x1000,2048,0x80000000
+    20,0,e,map,0x2000,2048,0x80000800`;
+  const merged = mergeWorkloads([await timed(other), await timed(odd)], 'clock');
+  expect(eventsOf(merged).map(([line]) => line)).toEqual([3, 4, 3, 5, 6, 4]);
 });
 
 test('a trace without times is refused by name', async () => {
