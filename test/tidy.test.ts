@@ -24,6 +24,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   check: ['kernel', 'events', 'swiotlb', 'iommu', 'dma', 'replay', 'analysis'],
   report: ['kernel', 'events', 'swiotlb', 'iommu', 'dma', 'replay', 'analysis', 'sizing', 'check'],
   corpus: ['kernel', 'events', 'replay', 'analysis', 'check', 'report'],
+  pipeline: ['kernel', 'events', 'source', 'formats', 'replay', 'report'],
+  library: ['kernel', 'events', 'formats', 'replay', 'analysis', 'report', 'pipeline'],
   render: ['events', 'analysis', 'sizing', 'check', 'report', 'corpus'],
   cli: [
     'kernel',
@@ -40,6 +42,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'check',
     'report',
     'corpus',
+    'pipeline',
+    'library',
     'render',
   ],
 };

@@ -110,10 +110,11 @@ async function work(
   const cpus = cpusOf(load, Math.max(...workloads.map((workload) => workload.cpus)));
   const pools = usedPools(workloads);
   const bySegments = ({ restricted }: UsedPool): boolean => restricted || !release.hasAreas;
-  const points = options.sweep && pointsOf(options.sweep, release, pools, cpus);
+  const releases = options.sweep?.kernel?.map(requireRelease) ?? [release];
+  const points = options.sweep && pointsOf(options.sweep, releases, pools, cpus);
   const total = points && points.length * workloads.length;
   const progress = createTrialProgress(total, process.stderr);
-  const trials = startTrials(workloads, options.jobs, progress.tick);
+  const trials = startTrials(workloads, releases, options.jobs, progress.tick);
   try {
     const nothing = { answers: [], unanswered: [], neverServed: [], never: 0 };
     const found =
@@ -133,11 +134,10 @@ async function work(
 
 function pointsOf(
   sweep: SweepRange,
-  release: Release,
+  releases: readonly Release[],
   pools: readonly UsedPool[],
   cpus: number,
 ): ReturnType<typeof sweepPoints> {
-  const releases = sweep.kernel?.map(requireRelease) ?? [release];
   const points = sweepPoints(releases, sweep, pools, cpus);
   if (points.length === 0) throw new UserError('--sweep: no kernel sets up any of these pools');
   if (points.length > MAX_POINTS) {

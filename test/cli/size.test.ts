@@ -312,6 +312,15 @@ describe('the options', () => {
     expect(stderr).toContain(words);
   });
 
+  test('a policy of the user is sized as a release is', () => {
+    const { found } = size(
+      'traces/page-bits/trace.csv',
+      '--kernel',
+      './docs/policies/first-fix.mjs',
+    );
+    expect(found).toMatchObject({ kernel: 'v6.8+first-fix', answers: [{ nslabs: 128 }] });
+  });
+
   test('an IOMMU trace is refused', () => {
     const { status, stderr } = swiotlbReplay(['size', 'traces/iommu-lost-sync/trace.csv']);
     expect(status).toBe(2);

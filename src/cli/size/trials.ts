@@ -1,4 +1,6 @@
+import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import type { Release } from '../../kernel/release.js';
 import { placeRelease } from '../../kernel/select.js';
 import type { Evaluate, Question } from '../../sizing/search.js';
 import { type Trial, tryPool } from '../../sizing/trial.js';
@@ -22,36 +24,50 @@ interface Waiting {
   reject: (error: Error) => void;
 }
 
+/** The release of the table that has that name; undefined for a policy of the user's. */
+export function releaseOfTable(name: string): Release | undefined {
+  const release = placeRelease(name)?.release;
+  return release?.name === name ? release : undefined;
+}
+
 /** Makes one trial, on whatever thread. */
 export function makeTrial(
   workloads: readonly Workload[],
-  { workload, kernel, pool, load, stopsAtFailure }: Question,
+  release: Release,
+  { workload, pool, load, stopsAtFailure }: Question,
 ): Trial {
-  const release = placeRelease(kernel)?.release;
-  if (release === undefined) throw new Error(`no release ${kernel}`);
   return tryPool(workloads[workload], release, pool, load, stopsAtFailure);
 }
 
 /**
- * Trials on up to `jobs` threads; the workloads' columns are shared with them, not copied.
+ * Trials on up to `jobs` threads; the workloads' columns are shared with them, not copied. A policy of
+ * the user's is code that cannot be shared: all trials are then made on this thread.
+ * @param releases those that questions may name
  * @param onTrial told of each trial that is finished
  */
 export function startTrials(
   workloads: readonly Workload[],
+  releases: readonly Release[],
   jobs: number,
   onTrial: () => void,
 ): Trials {
   const events = workloads.reduce((sum, { length }) => sum + length, 0);
-  const isAlone = jobs === 1 || events < FEW_EVENTS;
+  const hasPolicy = releases.some(({ name }) => releaseOfTable(name) === undefined);
+  const isAlone = jobs === 1 || events < FEW_EVENTS || hasPolicy;
   const workers = isAlone ? undefined : startWorkers(workloads, jobs);
   const known = new Map<string, Promise<Trial>>();
 
   async function answer(question: Question): Promise<Trial> {
-    // A turn of the loop, so that progress shows and an interrupt is heeded.
-    if (workers === undefined) await new Promise((resolve) => setImmediate(resolve));
-    const trial = await (workers?.ask(question) ?? makeTrial(workloads, question));
+    const trial = await (workers?.ask(question) ?? answerHere(question));
     onTrial();
     return trial;
+  }
+
+  async function answerHere(question: Question): Promise<Trial> {
+    // A turn of the loop, so that progress shows and an interrupt is heeded.
+    await setImmediate();
+    const release = releases.find(({ name }) => name === question.kernel) as Release;
+    return makeTrial(workloads, release, question);
   }
 
   return {
