@@ -176,7 +176,7 @@ function heldWords({ requests, untilRetry, medianLifetime, forever }: HeldTally)
     forever > 0 ? `${forever} to the end, as the trace tells of no buffer's release` : '',
   ].filter(Boolean);
   return (
-    `${requests} requests that were refused when they were recorded are asked for again; where they are` +
+    `requests that were refused when they were recorded (${requests}) are asked for again; where they are` +
     ` served they hold their buffers, for which the trace has no release: ${parts.join(', ')}`
   );
 }
