@@ -11,6 +11,7 @@ import { identifyCommand } from './identifyCommand.js';
 import { kernelsCommand } from './kernelsCommand.js';
 import { loadPolicies } from './policies.js';
 import { replayCommand } from './replayCommand.js';
+import { sizeCommand } from './sizeCommand.js';
 import { verifyCommand } from './verifyCommand.js';
 
 /** Examples that work on the shipped traces, for the end of each command's help. */
@@ -32,6 +33,11 @@ const EXAMPLES: Record<string, readonly string[]> = {
   explain: [
     `explain ${SEED} --line 2 --kernel v6.9`,
     'explain traces/stepped-over/trace.csv --line 17',
+  ],
+  size: [
+    'size traces/fragmented/trace.csv',
+    'size traces/fragmented/trace.csv --scale 2 --json',
+    'size traces/fragmented/trace.csv --sweep nslabs=64..1024,kernel=v5.10|v6.12 --output heatmap',
   ],
   check: [
     'check traces/',
@@ -82,6 +88,7 @@ export function createProgram(): Command {
   program.addCommand(identifyCommand());
   program.addCommand(diffCommand());
   program.addCommand(explainCommand());
+  program.addCommand(sizeCommand());
   program.addCommand(checkCommand());
   program.addCommand(diagnoseCommand());
   program.addCommand(captureCommand());
