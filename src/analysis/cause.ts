@@ -27,14 +27,17 @@ export type Cause =
   | 'unsatisfiable';
 
 /** A cause and the figures that prove it. */
-export interface FailureCause {
-  cause: Cause;
+export interface FailureCause<C = Cause> {
+  cause: C;
   /** In words, which most failures in a long trace never need; to be called before the next event. */
   reason(): string;
 }
 
+/** What was asked of the slot allocator, and how it refused. */
+export type Refused = Pick<Outcome, 'answer' | 'device' | 'size' | 'allocSize'>;
+
 /** The cause of the refusal that `outcome` tells of; to be called before the next event. */
-export function causeOfFailure(release: Release, outcome: Outcome): FailureCause {
+export function causeOfFailure(release: Release, outcome: Refused): FailureCause {
   const { answer, device } = outcome;
   if (answer.refusal === 'invalid-sizes') {
     return {
@@ -62,7 +65,7 @@ export function causeOfFailure(release: Release, outcome: Outcome): FailureCause
 }
 
 /** A dynamic allocator's last resort decides: the pools are full, but a transient one was tried. */
-function withTransient(inPools: FailureCause, { answer, device }: Outcome): FailureCause {
+function withTransient(inPools: FailureCause, { answer, device }: Refused): FailureCause {
   const { cause } = inPools;
   if (device.allocator.dynamic === undefined || device.allocator.restricted) return inPools;
   if (answer.transient === undefined) {
@@ -90,7 +93,7 @@ function nothingSearched(release: Release, { allocator }: Device): FailureCause 
 }
 
 /** What no pool could serve. */
-function neverServed(release: Release, outcome: Outcome): FailureCause | undefined {
+function neverServed(release: Release, outcome: Refused): FailureCause | undefined {
   const { device, size } = outcome;
   const { plan } = outcome.answer;
   if (plan.nslots > IO_TLB_SEGSIZE) {

@@ -1,4 +1,3 @@
-import { dmaAllocIova } from '../iommu/iovaDomain.js';
 import { NO_PFN } from '../iommu/iovaTree.js';
 import { runAt, unmapGranules } from '../iommu/pageTable.js';
 import { addressAfter, type DmaDevice } from './device.js';
@@ -9,6 +8,7 @@ import {
   mapOne,
   mapOrCollide,
   rightsOf,
+  takeAddresses,
   unmapOne,
   unmapRange,
 } from './mapping.js';
@@ -102,13 +102,13 @@ function mapTogether(
   entries: readonly SgEntry[],
   dir: number,
 ): SgSegment[] | number {
-  const { domain, table } = device;
+  const { table } = device;
   const { granule } = table;
   const placed = placeEntries(device, entries);
   const count = placed.reduce((sum, { stretched }) => sum + stretched / granule, 0);
   if (count === 0) return [];
   const { addresses } = system.release.dma.sgErrors;
-  const pfn = dmaAllocIova(domain, system.cpu, count, device.dmaMask);
+  const pfn = takeAddresses(system, device, count);
   if (pfn === NO_PFN) return addresses;
   let at = pfn;
   for (const { entry, offset, stretched } of placed) {

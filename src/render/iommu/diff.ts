@@ -1,6 +1,5 @@
 import { Chalk, type ChalkInstance } from 'chalk';
 import type { Finding } from '../../check/finding.js';
-import { RULES } from '../../check/rules.js';
 import { areIommuDifferent, type IommuDiff } from '../../report/iommuDiff.js';
 import { columns, counted, wrap } from '../columns.js';
 import { harmless } from '../harmless.js';
@@ -77,7 +76,7 @@ function findings(
 
 function totals({ old, new: fresh, rules, statistics }: IommuDiff, chalk: ChalkInstance): string[] {
   const cells = [
-    ...rules.map((pair) => [`${RULES[pair.rule].level} ${pair.rule}`, pair.old, pair.new]),
+    ...rules.map((pair) => [`${pair.level} ${pair.rule}`, pair.old, pair.new]),
     ...statistics.map((pair) => [pair.name, pair.old, pair.new]),
   ];
   const lines = columns([['', harmless(old.kernel), harmless(fresh.kernel)], ...cells]);

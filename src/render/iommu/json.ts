@@ -1,7 +1,7 @@
 import { type Finding, KEPT_PER_RULE } from '../../check/finding.js';
 import { hex } from '../../events/numbers.js';
 import { areIommuDifferent, IOMMU_DIFF_SCHEMA, type IommuDiff } from '../../report/iommuDiff.js';
-import { IOMMU_REPORT_SCHEMA, type IommuReport } from '../../report/iommuReport.js';
+import { countsByRule, IOMMU_REPORT_SCHEMA, type IommuReport } from '../../report/iommuReport.js';
 import { harmlessJson } from '../harmless.js';
 import { lossesJson } from '../losses.js';
 
@@ -21,7 +21,7 @@ function statistics({ devices, pool, effects }: IommuReport): object {
 /** The report as `swiotlb-replay/iommu-report@1`, on one line. */
 export function iommuReportJson(report: IommuReport): string {
   const { record, counts } = report;
-  const omitted = [...counts.values()].map((count) => Math.max(0, count - KEPT_PER_RULE));
+  const omitted = counts.map(({ count }) => Math.max(0, count - KEPT_PER_RULE));
   return `${harmlessJson({
     schema: IOMMU_REPORT_SCHEMA,
     trace: report.trace,
@@ -39,7 +39,7 @@ export function iommuReportJson(report: IommuReport): string {
       mismatches: record.mismatches,
       stoppedAt: report.stoppedAt ?? null,
       notReplayed: report.notReplayed,
-      findings: Object.fromEntries(counts),
+      findings: Object.fromEntries(countsByRule(counts)),
       findingsOmitted: omitted.reduce((sum, count) => sum + count, 0),
     },
   })}\n`;

@@ -42,7 +42,7 @@ function verdict(report: IommuReport, width: number, chalk: ChalkInstance): stri
       ? ''
       : chalk.red(`the search of line ${stoppedAt} never ends: this kernel hangs`);
   const found = verdictWords(counts, chalk);
-  const words = hangs === '' ? found : counts.size === 0 ? hangs : `${hangs}; ${found}`;
+  const words = hangs === '' ? found : counts.length === 0 ? hangs : `${hangs}; ${found}`;
   return [head + words, ...lossLines(losses, width)];
 }
 

@@ -17,6 +17,8 @@ export interface DmaOutcome {
    * the trace knows of none by that id.
    */
   mapping: Mapping | undefined;
+  /** Why nothing was mapped, in a word, once a check has proved it. */
+  cause: string | undefined;
   /** Flush-queue timers that ran since the row before, in order. */
   timers: (TimerEvent & { device: number })[];
 }
@@ -76,6 +78,7 @@ export function createDmaSession(trace: DmaIommuTrace, release: IommuRelease): D
     player,
     played: nothing,
     mapping: undefined,
+    cause: undefined,
     timers: [],
   };
 
@@ -100,6 +103,7 @@ export function createDmaSession(trace: DmaIommuTrace, release: IommuRelease): D
       runTimers(row.time);
       startCall(player.system, row.line, row.cpu, row.time);
       outcome.row = row;
+      outcome.cause = undefined;
       const device = player.devices[row.device];
       const before = player.live.get(row.id);
       outcome.played = isMissing(player, row) ? skipped : play(player, device, row);
