@@ -58,7 +58,6 @@ function mapEach(
   const segments: SgSegment[] = [];
   for (const { phys, length } of entries) {
     const mapped = mapOne(system, device, phys, length, dir, attrs);
-    if (mapped === 'endless') return mapped;
     if (typeof mapped === 'string') {
       const skipping = attrs | Attr.skipCpuSync;
       for (const { address, length } of segments) {
@@ -67,7 +66,7 @@ function mapEach(
         system.effects.undone.push({ pfn, count });
         unmapOne(system, device, address, length, dir, skipping);
       }
-      return system.release.dma.sgErrors.bounce;
+      return mapped === 'endless' ? mapped : system.release.dma.sgErrors.bounce;
     }
     segments.push({ address: mapped.address, length });
   }

@@ -101,10 +101,8 @@ export function diffIommuReports(
 }
 
 /** Whether the releases differ in anything that a user would see. */
-export function areIommuDifferent({ comparison, rules, statistics, ...sides }: IommuDiff): boolean {
+export function areIommuDifferent({ comparison, rules, statistics }: IommuDiff): boolean {
   return (
-    comparison.different > 0 ||
-    sides.old.stoppedAt !== sides.new.stoppedAt ||
-    [...rules, ...statistics].some((pair) => pair.old !== pair.new)
+    comparison.different > 0 || [...rules, ...statistics].some((pair) => pair.old !== pair.new)
   );
 }

@@ -71,6 +71,11 @@ export function countsByRule(counts: readonly FindingCount[]): Map<RuleId, numbe
   return sums;
 }
 
+/** Line of the first search that the release never ends; undefined where it ends them all. */
+export function firstHang({ findings }: Pick<IommuReport, 'findings'>): number | undefined {
+  return findings.find(({ rule }) => rule === 'endless-search')?.line;
+}
+
 /** Everything that a replay of an IOMMU trace has to say. */
 export interface IommuReport {
   trace: IommuTraceSummary;
@@ -85,8 +90,6 @@ export interface IommuReport {
   /** The first of each rule and level; `counts` has all. */
   findings: Finding[];
   counts: FindingCount[];
-  /** Line of the row at which the release's search never ends. */
-  stoppedAt: number | undefined;
   /** Rows about mappings that the model does not have, and so not replayed. */
   notReplayed: number;
   /** Rows that record anything, and of those what this release does not reproduce (bytes that leak aside). */
@@ -98,7 +101,6 @@ export interface IommuReport {
 
 /** Watches a replay for its report. */
 export interface IommuReportWatch {
-  onUnreached(line: number): void;
   /** To be called after the last row. */
   report(
     trace: IommuTraceSummary,
@@ -191,23 +193,17 @@ export function watchForIommuReport(replay: IommuReplay): IommuReportWatch {
   const record = createRecordWatch(20);
   const findings = watchFindings(replay);
   const kind = replay.kind === 'iova' ? watchIova(replay) : watchDma(replay);
-  let stoppedAt: number | undefined;
   let notReplayed = 0;
   watchColumns(replay, false, record.onRow);
   if (replay.kind === 'dma-iommu') {
     replay.session.observers.push({
-      onRow({ row, played }) {
-        if (played.hangs) stoppedAt = row.line;
+      onRow({ played }) {
         if (played.skipped) notReplayed++;
       },
     });
   }
   const { pageSize, cpus } = replay.trace.kernel;
   return {
-    onUnreached(line) {
-      notReplayed++;
-      record.onUnreached(line);
-    },
     report: (trace, kernelReason, told) => ({
       trace,
       kernel: replay.release.name,
@@ -219,7 +215,6 @@ export function watchForIommuReport(replay: IommuReplay): IommuReportWatch {
       effects: kind.effects,
       findings: findings.kept,
       counts: findings.counts,
-      stoppedAt,
       notReplayed,
       record,
       ...told,

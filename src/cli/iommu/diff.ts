@@ -42,13 +42,7 @@ export async function diffIommu(
     (replay) => {
       const watch = watchForIommuReport(replay);
       for (const side of sides.splice(0, 1)) watchColumns(replay, true, side);
-      return {
-        ...watch,
-        onUnreached(line: number) {
-          watch.onUnreached(line);
-          comparison.onUnreached();
-        },
-      };
+      return watch;
     },
   );
   const summary = summaryOf(input, tally);

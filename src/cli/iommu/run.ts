@@ -55,11 +55,6 @@ export interface IommuReplayed<W> {
   reason: string | undefined;
 }
 
-/** What watches a replay; told of rows that it does not reach. */
-export interface IommuWatch {
-  onUnreached?(line: number): void;
-}
-
 /** The release of that name, or a message that helps. */
 export function requireIommuRelease(name: string): IommuRelease {
   if (name === 'latest') return latestIommuRelease();
@@ -141,7 +136,7 @@ function bootable(
  * @param attach sets up what watches a replay
  * @throws UserError for what the user can mend
  */
-export async function replayIommu<W extends IommuWatch>(
+export async function replayIommu<W>(
   input: IommuInput,
   options: ReplayOptions,
   choose: (kernel: IommuKernelLine) => IommuChoice,
@@ -152,7 +147,7 @@ export async function replayIommu<W extends IommuWatch>(
   const overrides = overridesOf(options);
   const progress = createProgress(source, process.stderr);
   let reason: string | undefined;
-  let runs: (IommuWatched<W> & { isOver: boolean })[] | undefined;
+  let runs: IommuWatched<W>[] | undefined;
   let iova: IovaTrace | undefined;
   const kernelBeside = options.dmesg === undefined ? '' : await kernelOf(options.dmesg);
 
@@ -165,7 +160,7 @@ export async function replayIommu<W extends IommuWatch>(
     reason = choice.reason;
     return choice.releases.map((release) => {
       const replay = create(bootable(trace, granules, release, choice));
-      return { replay, watch: attach(replay), isOver: false };
+      return { replay, watch: attach(replay) };
     });
   }
 
@@ -176,10 +171,7 @@ export async function replayIommu<W extends IommuWatch>(
   }
 
   function play(row: Parameters<IommuReplay['run']>[0]): void {
-    for (const run of runs ?? []) {
-      if (run.isOver) run.watch.onUnreached?.(row.line);
-      else if (!run.replay.run(row)) run.isOver = true;
-    }
+    for (const { replay } of runs ?? []) replay.run(row);
   }
 
   try {

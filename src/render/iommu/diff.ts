@@ -1,6 +1,7 @@
 import { Chalk, type ChalkInstance } from 'chalk';
 import type { Finding } from '../../check/finding.js';
 import { areIommuDifferent, type IommuDiff } from '../../report/iommuDiff.js';
+import { firstHang } from '../../report/iommuReport.js';
 import { columns, counted, wrap } from '../columns.js';
 import { harmless } from '../harmless.js';
 import type { RenderOptions } from '../table.js';
@@ -32,9 +33,10 @@ function verdict(diff: IommuDiff, chalk: ChalkInstance): string[] {
   if (diff.vanished.length > 0) words.push(`${counted(diff.vanished.length, 'finding')} vanish`);
   if (diff.appeared.length > 0) words.push(`${counted(diff.appeared.length, 'finding')} appear`);
   const lines = [head + words.join(', ')];
-  for (const { kernel, stoppedAt } of [old, fresh]) {
-    if (stoppedAt === undefined) continue;
-    lines.push(chalk.red(`the search of line ${stoppedAt} never ends on ${harmless(kernel)}`));
+  for (const side of [old, fresh]) {
+    const line = firstHang(side);
+    if (line === undefined) continue;
+    lines.push(chalk.red(`the search of line ${line} never ends on ${harmless(side.kernel)}`));
   }
   return lines;
 }

@@ -37,7 +37,6 @@ export function iommuReportJson(report: IommuReport): string {
     summary: {
       recorded: record.recorded,
       mismatches: record.mismatches,
-      stoppedAt: report.stoppedAt ?? null,
       notReplayed: report.notReplayed,
       findings: Object.fromEntries(countsByRule(counts)),
       findingsOmitted: omitted.reduce((sum, count) => sum + count, 0),
@@ -49,7 +48,6 @@ export function iommuReportJson(report: IommuReport): string {
 export function iommuDiffJson(diff: IommuDiff): string {
   const side = (report: IommuReport): object => ({
     kernel: report.kernel,
-    stoppedAt: report.stoppedAt ?? null,
     ...statistics(report),
   });
   const { comparison } = diff;

@@ -34,8 +34,8 @@ export interface DmaSession {
   release: IommuRelease;
   player: Player;
   observers: DmaObserver[];
-  /** Replays one row. @returns false where the kernel's search would never end: nothing comes after it */
-  run(row: DmaRow): boolean;
+  /** Replays one row; one whose search would never end as if its call had not been made. */
+  run(row: DmaRow): void;
   /** To be called once, after the last row. */
   finish(): void;
 }
@@ -113,7 +113,6 @@ export function createDmaSession(trace: DmaIommuTrace, release: IommuRelease): D
       }
       outcome.mapping = after ?? before;
       for (const observer of observers) observer.onRow?.(outcome);
-      return outcome.played.hangs !== true;
     },
     finish() {
       for (const observer of observers) observer.atEnd?.();
