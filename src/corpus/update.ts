@@ -1,4 +1,5 @@
 import { RELEASES } from '../kernel/releases.js';
+import { tagsOf } from '../kernel/tags.js';
 import { LISTED_ADDRESSES } from './addresses.js';
 import { caseName, type ExpectedCase } from './expectation.js';
 import type { Observation } from './observation.js';
@@ -29,7 +30,9 @@ export function newCase(kernel: string): ExpectedCase {
 export function sortedCases(cases: readonly ExpectedCase[]): ExpectedCase[] {
   const age = ({ kernel }: ExpectedCase): number => {
     const at = RELEASES.findIndex(({ name }) => name === kernel);
-    return at < 0 ? RELEASES.length : at;
+    if (at >= 0) return at;
+    const row = RELEASES.findIndex((release) => tagsOf(release).includes(kernel));
+    return row < 0 ? RELEASES.length : row + 0.5;
   };
   const byName = (a: ExpectedCase, b: ExpectedCase): number => (caseName(a) < caseName(b) ? -1 : 1);
   return [...cases].sort((a, b) => age(a) - age(b) || byName(a, b));

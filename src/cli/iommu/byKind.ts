@@ -6,9 +6,18 @@ import type { Output } from '../output.js';
 import type { IommuInput } from './run.js';
 
 /** Which IOMMU trace a source is, told by its content unless the user says what it is. */
-function iommuFormatOf(source: Source, { inputFormat }: ReplayOptions): IommuFormat | undefined {
+export function iommuFormatOf(
+  source: Source,
+  { inputFormat }: ReplayOptions,
+): IommuFormat | undefined {
   if (inputFormat === undefined) return recogniseIommu(source.head);
   return IOMMU_FORMATS.find((format) => format === inputFormat);
+}
+
+/** @throws UserError for options that say nothing about a trace of the slot allocator */
+export function refuseIommuOptions(path: string, { iommu }: ReplayOptions): void {
+  if (iommu.length === 0) return;
+  throw new UserError(`${path}: --iommu is for IOMMU traces (${IOMMU_FORMATS.join(', ')})`);
 }
 
 /**
@@ -26,9 +35,7 @@ export function byKind(
     try {
       const format = iommuFormatOf(source, options);
       if (format !== undefined) return await iommu({ path, source, format }, output);
-      if (options.iommu.length > 0) {
-        throw new UserError(`${path}: --iommu is for IOMMU traces (${IOMMU_FORMATS.join(', ')})`);
-      }
+      refuseIommuOptions(path, options);
       return await swiotlb(path, output, source);
     } finally {
       source.close();
