@@ -10,8 +10,9 @@ import { watchForIommuReport } from '../report/iommuReport.js';
 import { watchForReport } from '../report/watch.js';
 import { openSource, type Source } from '../source/open.js';
 import { iommuFormatOf, refuseIommuOptions } from './iommu/byKind.js';
+import { chooseIommuRelease } from './iommu/choice.js';
 import { summaryOf, toldBy } from './iommu/replay.js';
-import { chooseIommuRelease, replayIommu } from './iommu/run.js';
+import { replayIommu } from './iommu/run.js';
 import { addReplayOptions, type ReplayOptions } from './options.js';
 import { chooseReleases, replayTrace } from './run.js';
 
@@ -95,7 +96,7 @@ async function observeIommuTrace(
   const { tally, runs } = await replayIommu(
     input,
     options,
-    (kernel) => chooseIommuRelease(job.kernel, kernel),
+    (kernel) => chooseIommuRelease(job.kernel, kernel, format),
     (replay) => {
       const report = watchForIommuReport(replay);
       return { report, addresses: logIommuAddresses(replay, kept(job)) };

@@ -113,6 +113,14 @@ export function distinctIommuReleases(bounces: boolean): AlikeReleases[] {
   return found;
 }
 
+/** Mainline tags that replay a kind of trace differently, each the newest of those alike, oldest first. */
+export function electableIommuReleases(bounces: boolean): IommuRelease[] {
+  return distinctIommuReleases(bounces).flatMap(({ names }) => {
+    const newest = TAGS.findLast((tag) => names.includes(tag));
+    return newest === undefined ? [] : [findIommuRelease(newest) as IommuRelease];
+  });
+}
+
 /** A release as it would be with granules larger than a page. */
 export function withLargeGranules(release: IommuRelease): IommuRelease {
   const dma = { ...release.dma, largeGranules: true };

@@ -15,9 +15,15 @@ export function iommuFormatOf(
 }
 
 /** @throws UserError for options that say nothing about a trace of the slot allocator */
-export function refuseIommuOptions(path: string, { iommu }: ReplayOptions): void {
-  if (iommu.length === 0) return;
-  throw new UserError(`${path}: --iommu is for IOMMU traces (${IOMMU_FORMATS.join(', ')})`);
+export function refuseIommuOptions(path: string, { iommu, device }: ReplayOptions): void {
+  if (iommu.length > 0) {
+    throw new UserError(`${path}: --iommu is for IOMMU traces (${IOMMU_FORMATS.join(', ')})`);
+  }
+  if (device.some(({ untrusted }) => untrusted !== undefined)) {
+    throw new UserError(
+      `${path}: --device with untrusted= is for dma-iommu traces; in this one all is bounced already`,
+    );
+  }
 }
 
 /**

@@ -5,17 +5,13 @@ import { iommuDiffText } from '../../render/iommu/diff.js';
 import { iommuDiffJson } from '../../render/iommu/json.js';
 import { areIommuDifferent, diffIommuReports } from '../../report/iommuDiff.js';
 import { watchForIommuReport } from '../../report/iommuReport.js';
+import { complain } from '../eachTrace.js';
 import { Exit } from '../exit.js';
 import type { OutputOptions, ReplayOptions } from '../options.js';
 import { type Output, renderOptions } from '../output.js';
+import { requireIommuRelease } from './choice.js';
 import { summaryOf, toldBy } from './replay.js';
-import {
-  type IommuInput,
-  replayIommu,
-  requireIommuRelease,
-  strictIommuProblem,
-  tellGaps,
-} from './run.js';
+import { type IommuInput, replayIommu, strictIommuProblem, tellGaps } from './run.js';
 
 /** Differences that a result lists. */
 const KEPT = 1000;
@@ -35,7 +31,7 @@ export async function diffIommu(
   const releases = names.map((name) => requireIommuRelease(name as string));
   const comparison = createRowComparison(KEPT);
   const sides = [comparison.onOld, comparison.onNew];
-  const { tally, runs } = await replayIommu(
+  const { tally, runs, notes } = await replayIommu(
     input,
     options,
     () => ({ releases, reason: undefined }),
@@ -52,6 +48,7 @@ export async function diffIommu(
     options.json ? iommuDiffJson(diff) : iommuDiffText(diff, renderOptions(options.file)),
   );
   tellGaps(input.path, tally);
+  for (const note of notes) complain(`${input.path}: ${note}`);
   const isProved = tally.losses.length === 0;
   const status = areIommuDifferent(diff) ? Exit.found : isProved ? Exit.ok : Exit.unproved;
   return strictIommuProblem(options, input.path, tally) ?? status;

@@ -11,7 +11,8 @@ import { Exit } from '../exit.js';
 import type { ReplayOptions } from '../options.js';
 import { type Output, renderOptions } from '../output.js';
 import type { FailOn } from '../replayCommand.js';
-import { chooseIommuRelease, type IommuInput, replayIommu, strictIommuProblem } from './run.js';
+import { chooseIommuRelease } from './choice.js';
+import { type IommuInput, replayIommu, strictIommuProblem } from './run.js';
 
 interface Options extends ReplayOptions {
   output: string;
@@ -48,7 +49,7 @@ export async function replayIommuReport(
   const { tally, runs, reason } = await replayIommu(
     input,
     options,
-    (kernel) => chooseIommuRelease(options.kernel, kernel),
+    (kernel) => chooseIommuRelease(options.kernel, kernel, input.format),
     watchForIommuReport,
   );
   const report = runs[0].watch.report(summaryOf(input, tally), reason, toldBy(tally));

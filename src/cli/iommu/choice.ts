@@ -1,0 +1,93 @@
+import { UserError } from '../../events/errors.js';
+import type { DmaIommuTrace, IommuKernelLine, IovaTrace } from '../../events/iommu.js';
+import { emptyTraceInfo } from '../../events/trace.js';
+import type { IommuFormat } from '../../formats/iommuRead.js';
+import type { IommuRelease } from '../../kernel/iommuRelease.js';
+import {
+  electableIommuReleases,
+  findIommuRelease,
+  latestIommuRelease,
+  nearestIommuReleases,
+  withLargeGranules,
+} from '../../kernel/iommuSelect.js';
+import { placeRelease } from '../../kernel/select.js';
+import { refusedGranule } from '../../replay/iommuOverrides.js';
+import { readBeside } from '../run.js';
+
+/** Which releases a trace is replayed in. */
+export interface IommuChoice {
+  releases: IommuRelease[];
+  /** Why, where the name that was given does not say it. */
+  reason: string | undefined;
+  /** Releases that would stop at boot are replayed as if granules larger than a page were allowed. */
+  allowsLargeGranules?: boolean;
+  /** Only the newest that gives every recorded row is wanted; the last if none does. */
+  elects?: boolean;
+}
+
+/** The release of that name, or a message that helps. */
+export function requireIommuRelease(name: string): IommuRelease {
+  if (name === 'latest') return latestIommuRelease();
+  const release = findIommuRelease(name);
+  if (release !== undefined) return release;
+  const near = nearestIommuReleases(name);
+  throw new UserError(
+    `unknown kernel ${name}: the nearest whose IOMMU code can be replayed` +
+      ` ${near.length === 1 ? 'is' : 'are'} ${near.join(', ')}; any tag from v5.10 on, a stable version,` +
+      ' or v5.14+s1 to v5.14+s1-5 will do',
+  );
+}
+
+/**
+ * The release that `--kernel` names, or that its absence means: the recorded one, or the newest that
+ * gives every recorded row where nothing names that.
+ */
+export function chooseIommuRelease(
+  name: string | undefined,
+  { version }: IommuKernelLine,
+  format: IommuFormat,
+): IommuChoice {
+  if (name !== undefined && name !== 'recorded') {
+    return { releases: [requireIommuRelease(name)], reason: undefined };
+  }
+  if (version === '') {
+    if (name === undefined) {
+      const releases = electableIommuReleases(format === 'dma-iommu');
+      return { releases, reason: undefined, elects: true };
+    }
+    const beside = format === 'iova-text' ? ', or give the boot log with --dmesg' : '';
+    throw new UserError(`the trace does not name its kernel: choose one with --kernel${beside}`);
+  }
+  const release = findIommuRelease(version);
+  if (release !== undefined) return { releases: [release], reason: 'the one that the trace names' };
+  const near = nearestIommuReleases(version).join(', ');
+  throw new UserError(
+    `the trace was recorded on ${version}, which cannot be replayed: choose one with --kernel, such as ${near}`,
+  );
+}
+
+/** The release of the kernel that a boot log names; empty where that cannot be placed. */
+export async function kernelOf(path: string): Promise<string> {
+  const info = emptyTraceInfo();
+  await readBeside(path, info);
+  return (info.kernel && placeRelease(info.kernel)?.release?.name) ?? '';
+}
+
+/**
+ * A release that boots with these granules.
+ * @throws UserError where it does not, and the choice does not help
+ */
+export function bootable(
+  trace: IovaTrace | DmaIommuTrace,
+  granules: readonly number[],
+  release: IommuRelease,
+  { allowsLargeGranules, elects }: IommuChoice,
+): IommuRelease {
+  const granule = refusedGranule(trace, granules, release);
+  if (granule === undefined) return release;
+  if (allowsLargeGranules || elects) return withLargeGranules(release);
+  throw new UserError(
+    `${release.name} stops at boot with an IOMMU granule of ${granule} and pages of ${trace.kernel.pageSize} bytes:` +
+      ` --kernel ${release.name}+large-granules replays what was proposed for that`,
+  );
+}
