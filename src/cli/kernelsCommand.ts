@@ -4,6 +4,7 @@ import { RELEASES } from '../kernel/releases.js';
 import { lastTag } from '../kernel/select.js';
 import { rangeWords, rowWords, STABLE_RANGES } from '../kernel/stable.js';
 import { columns, wrap } from '../render/columns.js';
+import { iommuKernelsJson, iommuKernelsText } from './iommu/kernels.js';
 import { renderOptions } from './output.js';
 
 /** Masks for which JSON gives the largest mapping: none, a sector, NVMe's page, and 64 KiB pages. */
@@ -22,7 +23,8 @@ export function kernelsCommand(): Command {
     .summary('list the releases that can be replayed')
     .description(
       'List the releases whose allocator can be replayed, how they differ, and which stable version\n' +
-        'has the allocator of which row. --kernel also takes what `uname -r` prints.',
+        'has the allocator of which row; then the same of IOVA allocators and dma-iommu. --kernel also\n' +
+        'takes what `uname -r` prints.',
     )
     .option('--json', 'as JSON')
     .action((options: { json?: boolean }) => {
@@ -46,7 +48,8 @@ function kernelsText(): string {
       ]),
   ]);
   const [mainline, stable, patched] = groups.map((lines) => lines.join('\n'));
-  return `${[mainline, stable, rangesText(), patched].join('\n\n')}\n`;
+  const sections = [mainline, stable, rangesText(), patched, ...iommuKernelsText(width)];
+  return `${sections.join('\n\n')}\n`;
 }
 
 /** A row's name, and the last tag that it stands for. */
@@ -88,7 +91,8 @@ function kernelsJson(): string {
     row: row.name,
     with: backports,
   }));
-  return `${JSON.stringify({ schema: 'swiotlb-replay/kernels@1', kernels, stable })}\n`;
+  const iommu = iommuKernelsJson();
+  return `${JSON.stringify({ schema: 'swiotlb-replay/kernels@1', kernels, stable, iommu })}\n`;
 }
 
 /** The tags, or the versions of its own series, that a row stands for; null for none, or no end. */

@@ -5,12 +5,11 @@ import type { IommuFormat } from '../../formats/iommuRead.js';
 import type { IommuRelease } from '../../kernel/iommuRelease.js';
 import {
   electableIommuReleases,
-  findIommuRelease,
   latestIommuRelease,
   nearestIommuReleases,
+  placeIommuRelease,
   withLargeGranules,
 } from '../../kernel/iommuSelect.js';
-import { placeRelease } from '../../kernel/select.js';
 import { refusedGranule } from '../../replay/iommuOverrides.js';
 import { readBeside } from '../run.js';
 
@@ -25,16 +24,19 @@ export interface IommuChoice {
   elects?: boolean;
 }
 
-/** The release of that name, or a message that helps. */
-export function requireIommuRelease(name: string): IommuRelease {
-  if (name === 'latest') return latestIommuRelease();
-  const release = findIommuRelease(name);
-  if (release !== undefined) return release;
+/** The release of that name and, where the name does not say it, why it is that; or a message that helps. */
+export function requireIommuRelease(name: string): {
+  release: IommuRelease;
+  reason: string | undefined;
+} {
+  if (name === 'latest') return { release: latestIommuRelease(), reason: undefined };
+  const placed = placeIommuRelease(name);
+  if (placed?.release !== undefined) return placed;
   const near = nearestIommuReleases(name);
   throw new UserError(
-    `unknown kernel ${name}: the nearest whose IOMMU code can be replayed` +
-      ` ${near.length === 1 ? 'is' : 'are'} ${near.join(', ')}; any tag from v5.10 on, a stable version,` +
-      ' or v5.14+s1 to v5.14+s1-5 will do',
+    `unknown kernel ${name}: ${placed === undefined ? '' : `${placed.reason}; `}the nearest whose IOMMU code can` +
+      ` be replayed ${near.length === 1 ? 'is' : 'are'} ${near.join(', ')}; any tag from v5.10 on, a stable` +
+      ' version, or v5.14+s1 to v5.14+s1-5 will do',
   );
 }
 
@@ -48,7 +50,8 @@ export function chooseIommuRelease(
   format: IommuFormat,
 ): IommuChoice {
   if (name !== undefined && name !== 'recorded') {
-    return { releases: [requireIommuRelease(name)], reason: undefined };
+    const { release, reason } = requireIommuRelease(name);
+    return { releases: [release], reason };
   }
   if (version === '') {
     if (name === undefined) {
@@ -58,19 +61,24 @@ export function chooseIommuRelease(
     const beside = format === 'iova-text' ? ', or give the boot log with --dmesg' : '';
     throw new UserError(`the trace does not name its kernel: choose one with --kernel${beside}`);
   }
-  const release = findIommuRelease(version);
-  if (release !== undefined) return { releases: [release], reason: 'the one that the trace names' };
+  const placed = placeIommuRelease(version);
+  if (placed?.release !== undefined) {
+    const named = 'the one that the trace names';
+    const reason = placed.reason === undefined ? named : `${named}, ${placed.reason}`;
+    return { releases: [placed.release], reason };
+  }
+  const why = placed === undefined ? '' : `: ${placed.reason}`;
   const near = nearestIommuReleases(version).join(', ');
   throw new UserError(
-    `the trace was recorded on ${version}, which cannot be replayed: choose one with --kernel, such as ${near}`,
+    `the trace was recorded on ${version}, which cannot be replayed${why}: choose one with --kernel, such as ${near}`,
   );
 }
 
-/** The release of the kernel that a boot log names; empty where that cannot be placed. */
+/** The kernel that a boot log names; empty for none. */
 export async function kernelOf(path: string): Promise<string> {
   const info = emptyTraceInfo();
   await readBeside(path, info);
-  return (info.kernel && placeRelease(info.kernel)?.release?.name) ?? '';
+  return info.kernel ?? '';
 }
 
 /**

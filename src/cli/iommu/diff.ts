@@ -28,7 +28,7 @@ export async function diffIommu(
       `${input.path}: of an IOMMU trace two releases are compared: give --old and --new`,
     );
   }
-  const releases = names.map((name) => requireIommuRelease(name as string));
+  const releases = names.map((name) => requireIommuRelease(name as string).release);
   const comparison = createRowComparison(KEPT);
   const sides = [comparison.onOld, comparison.onNew];
   const { tally, runs, notes } = await replayIommu(

@@ -1,5 +1,5 @@
 import type { ChalkInstance } from 'chalk';
-import type { Finding, Level } from '../../check/finding.js';
+import { type Finding, LEVELS, type Level } from '../../check/finding.js';
 import { RULES } from '../../check/rules.js';
 import { countOfLevel, type FindingCount } from '../../report/iommuReport.js';
 import { counted, wrap } from '../columns.js';
@@ -7,8 +7,6 @@ import { harmless } from '../harmless.js';
 
 /** Findings of one rule and level that are shown in full. */
 const SHOWN = 5;
-
-const LEVELS: readonly Level[] = ['error', 'warning', 'note'];
 
 /** The colour of a level. */
 function paint(chalk: ChalkInstance, level: Level): (text: string) => string {

@@ -1,7 +1,12 @@
-import { type Finding, KEPT_PER_RULE } from '../../check/finding.js';
+import { type Finding, KEPT_PER_RULE, LEVELS } from '../../check/finding.js';
 import { hex } from '../../events/numbers.js';
 import { areIommuDifferent, IOMMU_DIFF_SCHEMA, type IommuDiff } from '../../report/iommuDiff.js';
-import { countsByRule, IOMMU_REPORT_SCHEMA, type IommuReport } from '../../report/iommuReport.js';
+import {
+  countOfLevel,
+  countsByRule,
+  IOMMU_REPORT_SCHEMA,
+  type IommuReport,
+} from '../../report/iommuReport.js';
 import { harmlessJson } from '../harmless.js';
 import { lossesJson } from '../losses.js';
 
@@ -38,6 +43,7 @@ export function iommuReportJson(report: IommuReport): string {
       recorded: record.recorded,
       mismatches: record.mismatches,
       notReplayed: report.notReplayed,
+      levels: Object.fromEntries(LEVELS.map((level) => [level, countOfLevel(counts, level)])),
       findings: Object.fromEntries(countsByRule(counts)),
       findingsOmitted: omitted.reduce((sum, count) => sum + count, 0),
     },
