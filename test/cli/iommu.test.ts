@@ -158,19 +158,55 @@ describe('verify of IOMMU traces', () => {
   });
 });
 
-describe('replay of IOMMU traces', () => {
-  const schema = JSON.parse(readFileSync(join(PROJECT, 'docs/schema/iommu-report-1.json'), 'utf8'));
+/** What is wrong with an output by a schema of docs/schema; null for nothing. */
+function errorsBy(name: string, output: unknown): unknown {
+  const schema = JSON.parse(readFileSync(join(PROJECT, `docs/schema/${name}-1.json`), 'utf8'));
   const validate = new Ajv({ allErrors: true, allowUnionTypes: true }).compile(schema);
+  validate(output);
+  return validate.errors;
+}
 
-  test.each([OLD, NEW, LAZY, HANG, vector('iova-depot', 'v5.19')])(
-    'keeps to its schema: %s',
-    (path) => {
-      const { result } = json([path]);
-      validate(result);
-      expect(validate.errors).toBeNull();
-    },
-  );
+const MANY = [OLD, NEW, LAZY, HANG, vector('iova-depot', 'v5.19')];
 
+describe('JSON of IOMMU traces', () => {
+  test.each(MANY)('keeps to the schema of each command: %s', (path) => {
+    const sides = ['--old', 'v5.14', '--new', 'v6.12'];
+    expect(errorsBy('iommu-report', json([path]).result)).toBeNull();
+    expect(errorsBy('iommu-diff', json(['diff', path, ...sides]).result)).toBeNull();
+    expect(errorsBy('identify', json(['identify', path]).result)).toBeNull();
+    const damaged = json(['verify', path, '--kernel', 'v5.13'], '').result;
+    expect(errorsBy('verify', damaged)).toBeNull();
+  });
+
+  test('of other traces keeps to them, too', () => {
+    const trace = 'traces/page-bits/trace.csv';
+    expect(errorsBy('verify', json(['verify', trace, '--kernel', 'v6.9']).result)).toBeNull();
+    expect(errorsBy('identify', json(['identify', trace]).result)).toBeNull();
+  });
+
+  test('counts findings by their own level', () => {
+    const { result, status } = json([vector('dma-trusted-sg', 'v5.14'), '--fail-on', 'warning']);
+    expect(result.summary).toMatchObject({
+      levels: { error: 0, warning: 0, note: 3 },
+      findings: { 'granule-exposure': 3 },
+    });
+    expect(status).toBe(0);
+    const { stdout } = swiotlbReplay([vector('dma-trusted-sg', 'v5.14')]);
+    expect(stdout).toMatch(/^.*: nothing wrong found\n/);
+    expect(stdout).toMatch(/^ {2}note {2}granule-exposure \(3\)/m);
+    const exposing = json([
+      'traces/iommu-granule-exposure/trace.csv',
+      '--kernel',
+      'v5.14+s1-5',
+      '--fail-on',
+      'warning',
+    ]);
+    expect(exposing.result.summary.levels.warning).toBeGreaterThan(0);
+    expect(exposing.status).toBe(1);
+  });
+});
+
+describe('replay of IOMMU traces', () => {
   test('tells mappings, copies, caches and what was mapped beyond need', () => {
     const { result, status } = json([OLD]);
     const [device] = result.devices;
