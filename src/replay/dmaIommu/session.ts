@@ -55,7 +55,7 @@ const HAS_NO_MAPPING: ReadonlySet<DmaRow['op']> = new Set([
 
 function play(player: Player, device: DmaDevice, row: DmaRow): Played {
   const played = PLAYS[row.op]?.(player, device, row) ?? nothing;
-  if (played.dma === 'error' && !row.failed && row.dma.length > 0) player.missing.add(row.id);
+  if (played.dma === 'error' && !row.failed) player.missing.add(row.id);
   return played;
 }
 
