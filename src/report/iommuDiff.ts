@@ -16,6 +16,8 @@ export interface StatisticPair {
 export interface IommuDiff {
   old: IommuReport;
   new: IommuReport;
+  /** How the sides are told apart: by their kernels, unless those are the same. */
+  names: { old: string; new: string };
   comparison: RowComparison;
   vanished: Finding[];
   appeared: Finding[];
@@ -83,6 +85,10 @@ export function diffIommuReports(
   return {
     old,
     new: fresh,
+    names:
+      old.kernel === fresh.kernel
+        ? { old: `${old.kernel} (old)`, new: `${fresh.kernel} (new)` }
+        : { old: old.kernel, new: fresh.kernel },
     comparison,
     vanished: findingsOnlyIn(old, fresh),
     appeared: findingsOnlyIn(fresh, old),
@@ -98,6 +104,11 @@ export function diffIommuReports(
       new: news.get(name) ?? 0,
     })),
   };
+}
+
+/** What got worse: errors and warnings that only the new side has. */
+export function regressionsIn({ appeared }: IommuDiff): Finding[] {
+  return appeared.filter(({ level }) => level !== 'note');
 }
 
 /** Whether the releases differ in anything that a user would see. */

@@ -319,6 +319,61 @@ describe('identify and diff of IOMMU traces', () => {
     expect(stdout).toMatch(/v5\.14 to v5\.16: \d+ of \d+ rows differ/);
   });
 
+  test('tells regressions alone, and by them the exit status', () => {
+    const story = 'traces/iommu-lost-sync/trace.csv';
+    const forth = swiotlbReplay([
+      'diff',
+      story,
+      '--old',
+      'v5.14',
+      '--new',
+      'v5.16',
+      '--only-regressions',
+    ]);
+    expect(forth.stdout).toContain(': no regression');
+    expect(forth.status).toBe(0);
+    const back = ['diff', story, '--old', 'v5.16', '--new', 'v5.14', '--only-regressions'];
+    expect(swiotlbReplay(back).stdout).toMatch(
+      /1 regression\nAppear with v5\.14: 1 finding\n {2}error +line 9 /,
+    );
+    const { result, status } = json(back);
+    expect(result).toMatchObject({ vanished: [], appeared: [{ rule: 'lost-sync' }] });
+    expect(status).toBe(1);
+  });
+
+  test('is told as Markdown, in which no name of a device does harm', () => {
+    const text = linesOf(OLD).join('\n').replaceAll('nvme', 'n|<b>`@me');
+    const args = ['diff', '-', '--old', 'v5.14', '--new', 'v5.16', '--output', 'markdown'];
+    const { stdout } = swiotlbReplay(args, { input: text });
+    expect(stdout).toMatch(/^### -: v5\.14 to v5\.16\n\n\*\*\d+ of \d+ rows differ/);
+    expect(stdout).toContain('| line | call | v5.14 | v5.16 |');
+    expect(stdout).toContain('n\\|&#60;b&#62;\\`&#64;me');
+    expect(stdout).not.toMatch(/<b>|@me/);
+  });
+
+  test('compares pools as well as releases', () => {
+    const pools = ['--kernel', 'v5.16', '--old-pool', 'nslabs=8', '--new-pool', 'nslabs=512'];
+    const { result } = json(['diff', OLD, ...pools]);
+    expect([result.old.pool.nslabs, result.new.pool.nslabs]).toEqual([8, 512]);
+    const full = result.rules.find(({ rule }: { rule: string }) => rule === 'pool-full');
+    expect(full.old).toBeGreaterThan(0);
+    expect(full.new).toBe(0);
+    const { stdout } = swiotlbReplay(['diff', OLD, ...pools]);
+    expect(stdout).toContain('v5.16 (old) to v5.16 (new)');
+  });
+
+  test.each([
+    [OLD, [], 'what is compared?'],
+    [OLD, ['--old', 'v5.14'], 'which releases are compared?'],
+    [OLD, ['--old', 'v5.14', '--new', 'v5.16', '--new-swiotlb', '512'], '--new-pool change it'],
+    [LAZY, ['--new-pool', 'nslabs=8'], 'in an iova trace nothing is bounced'],
+    [OLD, [NEW, '--by', 'findings'], 'diff of two sides'],
+  ])('is wrong usage: %#', (path, args, message) => {
+    const { status, stderr } = swiotlbReplay(['diff', path, ...args]);
+    expect(stderr).toContain(message);
+    expect(status).toBe(2);
+  });
+
   test('finds no difference between releases that are alike', () => {
     const { stdout, status } = swiotlbReplay(['diff', NEW, '--old', 'v7.1', '--new', 'v7.2']);
     expect(stdout).toContain('no difference');

@@ -56,6 +56,6 @@ export async function openSwiotlbTrace(path: string, options: ReplayOptions): Pr
   if (format === undefined) return source;
   source.close();
   throw new UserError(
-    `${path}: is an IOMMU trace (${format}), which replay, verify, identify and diff know and this command does not`,
+    `${path}: is an IOMMU trace (${format}), which replay, verify, identify, check and diff of two sides know, and this does not`,
   );
 }

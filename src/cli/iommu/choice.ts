@@ -10,6 +10,7 @@ import {
   placeIommuRelease,
   withLargeGranules,
 } from '../../kernel/iommuSelect.js';
+import type { PoolOverride } from '../../replay/geometry.js';
 import { refusedGranule } from '../../replay/iommuOverrides.js';
 import { readBeside } from '../run.js';
 
@@ -20,12 +21,14 @@ export interface IommuChoice {
   reason: string | undefined;
   /** Releases that would stop at boot are replayed as if granules larger than a page were allowed. */
   allowsLargeGranules?: boolean;
+  /** What else is said of the pool, for each of the releases. */
+  pools?: readonly (readonly PoolOverride[])[];
   /** Only the newest that gives every recorded row is wanted; the last if none does. */
   elects?: boolean;
 }
 
 /** The release of that name and, where the name does not say it, why it is that; or a message that helps. */
-export function requireIommuRelease(name: string): {
+function requireIommuRelease(name: string): {
   release: IommuRelease;
   reason: string | undefined;
 } {

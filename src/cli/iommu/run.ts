@@ -1,7 +1,7 @@
 import { createRecordWatch, type RecordWatch } from '../../analysis/iommu/recordWatch.js';
 import { watchColumns } from '../../analysis/iommu/watchColumns.js';
 import { UserError } from '../../events/errors.js';
-import type { DmaIommuTrace, IommuKernelLine, IovaTrace } from '../../events/iommu.js';
+import type { IommuKernelLine, IovaTrace } from '../../events/iommu.js';
 import { type IommuFormat, type IommuTally, readIommuTrace } from '../../formats/iommuRead.js';
 import type { IommuRelease } from '../../kernel/iommuRelease.js';
 import { lossLines } from '../../render/losses.js';
@@ -78,14 +78,13 @@ export async function replayIommu<W>(
   const kernelBeside = options.dmesg === undefined ? '' : await kernelOf(options.dmesg);
 
   function start(
-    trace: IovaTrace | DmaIommuTrace,
-    granules: readonly number[],
-    create: (release: IommuRelease) => IommuReplay,
+    kernel: IommuKernelLine,
+    create: (release: IommuRelease, chosen: IommuChoice, n: number) => IommuReplay,
   ): void {
-    const chosen = choose(trace.kernel);
+    const chosen = choose(kernel);
     choice = chosen;
-    runs = chosen.releases.map((release) => {
-      const replay = create(bootable(trace, granules, release, chosen));
+    runs = chosen.releases.map((release, n) => {
+      const replay = create(release, chosen, n);
       const watch = attach(replay);
       if (!chosen.elects) return { replay, watch, record: undefined };
       const record = createRecordWatch(0);
@@ -117,7 +116,9 @@ export async function replayIommu<W>(
             read.kernel.version ||= kernelBeside;
             const trace = overrideIova(read, overrides);
             const granules = trace.domains.map(({ granule }) => granule);
-            start(trace, granules, (release) => createIovaReplay(trace, release));
+            start(trace.kernel, (release, chosen) =>
+              createIovaReplay(trace, bootable(trace, granules, release, chosen)),
+            );
             iova = trace;
           }
           if (read.domains.length > iova.domains.length) declareMore(iova, read);
@@ -125,10 +126,13 @@ export async function replayIommu<W>(
         },
         dma(read, row) {
           if (runs === undefined) {
-            const trace = overrideDma(read, overrides);
-            tellUnmatched(input.path, options, trace);
-            const granules = trace.devices.map(({ granule }) => granule);
-            start(trace, granules, (release) => createDmaReplay(trace, release));
+            tellUnmatched(input.path, options, read);
+            start(read.kernel, (release, chosen, n) => {
+              const pools = [...overrides.pools, ...(chosen.pools?.[n] ?? [])];
+              const trace = overrideDma(read, { ...overrides, pools });
+              const granules = trace.devices.map(({ granule }) => granule);
+              return createDmaReplay(trace, bootable(trace, granules, release, chosen));
+            });
           }
           play(row);
         },

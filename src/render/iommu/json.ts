@@ -1,6 +1,11 @@
 import { type Finding, KEPT_PER_RULE, LEVELS } from '../../check/finding.js';
 import { hex } from '../../events/numbers.js';
-import { areIommuDifferent, IOMMU_DIFF_SCHEMA, type IommuDiff } from '../../report/iommuDiff.js';
+import {
+  areIommuDifferent,
+  IOMMU_DIFF_SCHEMA,
+  type IommuDiff,
+  regressionsIn,
+} from '../../report/iommuDiff.js';
 import {
   countOfLevel,
   countsByRule,
@@ -50,8 +55,8 @@ export function iommuReportJson(report: IommuReport): string {
   })}\n`;
 }
 
-/** A diff as `swiotlb-replay/iommu-diff@1`, on one line. */
-export function iommuDiffJson(diff: IommuDiff): string {
+/** A diff as `swiotlb-replay/iommu-diff@1`, on one line; with `onlyRegressions` without what vanished. */
+export function iommuDiffJson(diff: IommuDiff, onlyRegressions: boolean): string {
   const side = (report: IommuReport): object => ({
     kernel: report.kernel,
     ...statistics(report),
@@ -66,8 +71,8 @@ export function iommuDiffJson(diff: IommuDiff): string {
     rows: comparison.rows,
     different: comparison.different,
     differences: comparison.first,
-    vanished: diff.vanished.map(listed),
-    appeared: diff.appeared.map(listed),
+    vanished: onlyRegressions ? [] : diff.vanished.map(listed),
+    appeared: (onlyRegressions ? regressionsIn(diff) : diff.appeared).map(listed),
     rules: diff.rules,
     statistics: diff.statistics,
   })}\n`;
