@@ -6,14 +6,16 @@ import { logIommuAddresses } from '../corpus/iommuAddresses.js';
 import { type Observation, observe, observeIommu } from '../corpus/observation.js';
 import { UserError } from '../events/errors.js';
 import type { IommuFormat } from '../formats/iommuRead.js';
+import { iommuFormatOf } from '../pipeline/feed.js';
 import { watchForIommuReport } from '../report/iommuReport.js';
 import { watchForReport } from '../report/watch.js';
 import { openSource, type Source } from '../source/open.js';
-import { iommuFormatOf, refuseIommuOptions } from './iommu/byKind.js';
+import { refuseIommuOptions } from './iommu/byKind.js';
 import { chooseIommuRelease } from './iommu/choice.js';
 import { summaryOf, toldBy } from './iommu/replay.js';
 import { replayIommu } from './iommu/run.js';
 import { addReplayOptions, type ReplayOptions } from './options.js';
+import { loadPolicies } from './policies.js';
 import { chooseReleases, replayTrace } from './run.js';
 
 /** A replay that is to be done: plain data, so that it can go to a worker. */
@@ -25,16 +27,30 @@ export interface CheckJob {
   /** Undefined for the release that the trace names, or that explains it. */
   kernel: string | undefined;
   options: ExpectedCase['options'];
+  /** The command line names the kernel: it may be a policy file. */
+  isStandIn: boolean;
   /** Addresses that are expected one by one. */
   listed: number;
 }
 
-/** What must be replayed for a case of a trace. */
+/**
+ * What must be replayed for a case of a trace.
+ * @param standIn the kernel that the command line names instead of the case's
+ */
 export function jobOf(
   { path, name }: Pick<CheckJob, 'path' | 'name'>,
   { kernel, options, addresses }: Omit<ExpectedCase, 'kernel'> & Pick<CheckJob, 'kernel'>,
+  standIn?: string,
 ): CheckJob {
-  return { path, name, kernel, options, listed: addresses?.length ?? 0 };
+  const isStandIn = standIn !== undefined;
+  return {
+    path,
+    name,
+    kernel: standIn ?? kernel,
+    options,
+    isStandIn,
+    listed: addresses?.length ?? 0,
+  };
 }
 
 /**
@@ -44,9 +60,10 @@ export function jobOf(
 export async function runCheckJob(job: CheckJob): Promise<Observation | string> {
   try {
     const options = replayOptions(job);
+    if (job.isStandIn) await loadPolicies({ kernel: job.kernel ?? [] });
     const source = await openSource(job.path);
     try {
-      const format = iommuFormatOf(source, options);
+      const format = iommuFormatOf(source, options.inputFormat);
       if (format !== undefined) return await observeIommuTrace(job, options, source, format);
       refuseIommuOptions(job.path, options);
       return await observeTrace(job, options, source);

@@ -77,6 +77,8 @@ export interface EventBatch {
   length: number;
   /** Line of the trace, 1-based. */
   line: Float64Array;
+  /** Seconds, or a counter, as the trace writes it; NaN where it tells none. */
+  time: Float64Array;
   cpu: Int32Array;
   /** Index into the trace's devices. */
   device: Int32Array;
@@ -115,6 +117,7 @@ export function createBatch(capacity = BATCH_EVENTS): EventBatch {
   return {
     length: 0,
     line: new Float64Array(capacity),
+    time: new Float64Array(capacity),
     cpu: new Int32Array(capacity),
     device: new Int32Array(capacity),
     op: new Uint8Array(capacity),
@@ -140,6 +143,7 @@ export function isFull(batch: EventBatch): boolean {
 /** An event's columns from one batch to another. */
 export function copyEvent(from: EventBatch, n: number, to: EventBatch, at: number): void {
   to.line[at] = from.line[n];
+  to.time[at] = from.time[n];
   to.cpu[at] = from.cpu[n];
   to.device[at] = from.device[n];
   to.op[at] = from.op[n];

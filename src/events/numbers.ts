@@ -140,6 +140,30 @@ function readDecimalRest(
   return at;
 }
 
+/** Powers of ten that divide a time exactly; a time has at most nine digits behind its point. */
+const POWERS_OF_10 = Float64Array.from({ length: 10 }, (_, n) => 10 ** n);
+
+/**
+ * Reads bytes[from, to) as a time: decimal seconds, up to nanoseconds, or a counter.
+ * @returns the nearest number; NaN for anything else
+ */
+export function parseTime(bytes: Uint8Array, from: number, to: number): number {
+  let value = 0;
+  let point = to;
+  for (let at = from; at < to; at++) {
+    const digit = bytes[at] - 0x30;
+    if (digit === -2 && point === to && at > from) {
+      point = at;
+      continue;
+    }
+    if (digit < 0 || digit > 9) return Number.NaN;
+    value = value * 10 + digit;
+  }
+  const decimals = point === to ? 0 : to - point - 1;
+  if (from === to || value > Number.MAX_SAFE_INTEGER || decimals > 9) return Number.NaN;
+  return value / POWERS_OF_10[decimals];
+}
+
 /**
  * A mask from text: decimal or hex, up to 64 bits.
  * @returns Infinity for low ones beyond 2^53, which no address goes beyond; NaN for other masks there, and for no number

@@ -103,6 +103,7 @@ function open(context: ParseContext): LineParser {
 
     const n = batch.length++;
     batch.line[n] = line;
+    batch.time[n] = numberOf(fields, 'ns') / 1e9;
     batch.cpu[n] = numberOf(fields, 'cpu');
     batch.device[n] = device;
     batch.op[n] = op;

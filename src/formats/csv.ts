@@ -95,7 +95,7 @@ function open(context: ParseContext): LineParser {
       info.assumptions.push({ line, message: `column ${column} is not known and was not read` });
     }
     columnReader = columns.map((column) =>
-      ignored.includes(column) ? readers.time : readers[column],
+      ignored.includes(column) ? readers.attrs : readers[column],
     );
     readRow = plainRowReader(columns, names);
   }

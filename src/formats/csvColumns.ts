@@ -9,7 +9,7 @@ import {
   Recorded,
 } from '../events/batch.js';
 import { type DeviceNames, deviceNumber, MAX_NAME_BYTES } from '../events/names.js';
-import { ADDRESS_LIMIT, MAX_NSLABS, parseMask, parseNumber } from '../events/numbers.js';
+import { ADDRESS_LIMIT, MAX_NSLABS, parseMask, parseNumber, parseTime } from '../events/numbers.js';
 import { startsWithAt } from './lines.js';
 
 /** Reads a field into a row; says what is wrong with it, or undefined. */
@@ -17,6 +17,7 @@ export type ReadColumn = (bytes: Buffer, from: number, to: number, row: Row) => 
 
 /** One row while it is read. NaN stands for an empty field. */
 export interface Row {
+  time: number;
   cpu: number;
   device: number;
   op: number;
@@ -79,7 +80,10 @@ export function columnReaders(names: DeviceNames): Record<string, ReadColumn> {
     };
   const ignore: ReadColumn = () => undefined;
   return {
-    time: ignore,
+    time(bytes, from, to, row) {
+      row.time = parseTime(bytes, from, to);
+      return undefined;
+    },
     attrs: ignore,
     flags: readFlags,
     cpu: number('cpu', 2 ** 20, 'a CPU number'),
@@ -120,6 +124,7 @@ export function columnReaders(names: DeviceNames): Record<string, ReadColumn> {
 /** A row with room for every column. */
 export function emptyRow(): Row {
   return {
+    time: 0,
     cpu: 0,
     device: 0,
     op: 0,
@@ -137,6 +142,7 @@ export function emptyRow(): Row {
 
 /** Gives every column the default of a missing one. */
 export function resetRow(row: Row): void {
+  row.time = Number.NaN;
   row.cpu = 0;
   row.device = -1;
   row.op = -1;
@@ -186,6 +192,7 @@ function impossiblePool({ origAddr, size, flag, flagValue }: Row): string | unde
 export function pushRow(batch: EventBatch, line: number, row: Row): void {
   const n = batch.length++;
   batch.line[n] = line;
+  batch.time[n] = row.time;
   batch.cpu[n] = row.cpu;
   batch.device[n] = row.device;
   batch.op[n] = row.op;

@@ -9,7 +9,7 @@ import {
   Recorded,
 } from '../events/batch.js';
 import { type DeviceNames, MAX_NAME_BYTES } from '../events/names.js';
-import { ADDRESS_LIMIT, readNumber } from '../events/numbers.js';
+import { ADDRESS_LIMIT, parseTime, readNumber } from '../events/numbers.js';
 import { createRecentNames, recentDeviceNumber } from '../events/recentNames.js';
 import { NEWLINE, startsWithAt } from './lines.js';
 import { isField, words } from './literals.js';
@@ -42,6 +42,7 @@ const Kind = {
   ignored: 9,
   /** Nearly always empty, and not read here otherwise. */
   flags: 10,
+  time: 11,
 } as const;
 
 const KINDS: Readonly<Record<string, number>> = {
@@ -55,6 +56,7 @@ const KINDS: Readonly<Record<string, number>> = {
   op: Kind.op,
   dir: Kind.dir,
   flags: Kind.flags,
+  time: Kind.time,
 };
 
 /** Values of empty and missing number columns. */
@@ -136,6 +138,7 @@ export function plainRowReader(columns: readonly string[], names: DeviceNames): 
     let op = -1;
     let dir = BIDIRECTIONAL;
     let recorded: number = Recorded.none;
+    let time = Number.NaN;
     for (let column = 0; column < kinds.length; column++) {
       if (column > 0 && bytes[at++] !== COMMA) return -1;
       const kind = kinds[column];
@@ -165,6 +168,8 @@ export function plainRowReader(columns: readonly string[], names: DeviceNames): 
       } else if (kind === Kind.dir) {
         if (at > start) dir = dirNumber(view, start, at);
         if (dir < 0) return -1;
+      } else if (kind === Kind.time) {
+        time = parseTime(bytes, start, at);
       } else if (kind === Kind.flags && at > start) {
         return -1;
       }
@@ -173,6 +178,7 @@ export function plainRowReader(columns: readonly string[], names: DeviceNames): 
     if (bytes[at] !== NEWLINE || !isComplete(op, recorded)) return -1;
     const n = batch.length++;
     batch.line[n] = line;
+    batch.time[n] = time;
     batch.cpu[n] = numbers[Kind.cpu];
     batch.device[n] = device;
     batch.op[n] = op;

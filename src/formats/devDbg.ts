@@ -16,6 +16,7 @@ import {
   deviceNameStart,
   GOT_SLOT,
   impossibleField,
+  kernelTime,
   readFields,
 } from './devDbgFields.js';
 import { createMaskInference } from './devDbgMasks.js';
@@ -94,6 +95,7 @@ function open(context: ParseContext): LineParser {
     hasEvents = true;
     const n = batch.length++;
     batch.line[n] = line;
+    batch.time[n] = kernelTime(bytes, from, nameFrom);
     batch.cpu[n] = 0;
     batch.device[n] = device;
     // Only swiotlb_alloc() searches without an original address.

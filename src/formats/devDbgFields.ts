@@ -1,4 +1,11 @@
-import { ADDRESS_LIMIT, hex, MAX_NSLABS, parseDecimal, parseHex } from '../events/numbers.js';
+import {
+  ADDRESS_LIMIT,
+  hex,
+  MAX_NSLABS,
+  parseDecimal,
+  parseHex,
+  parseTime,
+} from '../events/numbers.js';
 import { IO_TLB_SIZE } from '../kernel/constants.js';
 import { type Fields, ORIG_ADDR } from './devDbgPlainLine.js';
 import { startsWithAt } from './lines.js';
@@ -13,9 +20,12 @@ const NULL_DEVICE = Buffer.from('(NULL device *)');
 const SPACE = 0x20;
 const COMMA = 0x2c;
 const DASH = 0x2d;
+const DOT = 0x2e;
 const SLASH = 0x2f;
 const COLON = 0x3a;
 const CLOSE = 0x29;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
 
 /**
  * Reads the fields from `orig_addr 0x` at `at` on.
@@ -96,4 +106,19 @@ export function impossibleField(fields: Fields): string | undefined {
     return `address ${hex(tlbAddr)} is too low for slot ${firstSlot}: the pool would start below 0`;
   }
   return undefined;
+}
+
+/** The kernel's seconds in `[   12.345678] ` in front of a line's text; NaN where nothing there is one. */
+export function kernelTime(bytes: Buffer, from: number, to: number): number {
+  for (let at = from; at < to; at++) {
+    if (bytes[at] !== OPEN_BRACKET) continue;
+    let start = at + 1;
+    while (bytes[start] === SPACE) start++;
+    // Without a point it is the number of a thread.
+    let hasPoint = false;
+    for (at = start; at < to && bytes[at] !== CLOSE_BRACKET; at++) hasPoint ||= bytes[at] === DOT;
+    const time = hasPoint && at < to ? parseTime(bytes, start, at) : Number.NaN;
+    if (!Number.isNaN(time)) return time;
+  }
+  return Number.NaN;
 }

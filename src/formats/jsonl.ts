@@ -86,7 +86,7 @@ function open(context: ParseContext): LineParser {
         continue;
       }
       // What is not read may be anything.
-      if (key === 'time' || key === 'attrs') continue;
+      if (key === 'attrs') continue;
       const bytes = Buffer.from(wordOf(key, value));
       const message = readers[key](bytes, 0, bytes.length, row);
       if (message !== undefined) return `${key} ${message}`;

@@ -21,6 +21,8 @@ export const Match = {
 export interface Outcome {
   /** Line of the trace, 1-based. */
   line: number;
+  /** As the column of that name. */
+  time: number;
   /** One of `Op`. */
   op: number;
   cpu: number;

@@ -104,6 +104,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
   const answer = emptyAnswer();
   const outcome: Outcome = {
     line: 0,
+    time: Number.NaN,
     op: 0,
     cpu: 0,
     device: undefined as unknown as Device,
@@ -141,6 +142,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     const { device, startIndex } = at;
     const { transientBase } = request;
     totals.maps++;
+    request.line = outcome.line;
     request.origAddr = outcome.op === Op.map ? outcome.origAddr : 0;
     request.mappingSize = outcome.size;
     request.allocSize = outcome.allocSize;
@@ -262,6 +264,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
         const op = batch.op[n];
         const allocSize = batch.allocSize[n];
         outcome.line = batch.line[n];
+        outcome.time = batch.time[n];
         outcome.op = op;
         outcome.cpu = batch.cpu[n];
         outcome.device = at.device;

@@ -67,9 +67,17 @@ export function createUntoldReleases(
     to.length = 0;
   }
 
-  function addRelease(owners: Owners, first: number, line: number, to: EventBatch): void {
+  function addRelease(
+    owners: Owners,
+    first: number,
+    batch: EventBatch,
+    at: number,
+    to: EventBatch,
+  ): void {
+    const line = batch.line[at];
     const n = push(to);
     to.line[n] = line;
+    to.time[n] = batch.time[at];
     to.cpu[n] = 0;
     to.device[n] = owners.device[first];
     // Not `free`, which goes by the page: the slots were had again, so they went back as they were taken.
@@ -105,7 +113,7 @@ export function createUntoldReleases(
     const from = Math.floor((address - base) / IO_TLB_SIZE);
     const end = Math.min(from + Math.min(batch.flagValue[n], IO_TLB_SEGSIZE), first.length);
     for (let slot = from; slot < end; slot++) {
-      if (first[slot] !== 0) addRelease(owners, first[slot] - 1, batch.line[n], to);
+      if (first[slot] !== 0) addRelease(owners, first[slot] - 1, batch, n, to);
       first[slot] = from + 1;
     }
     owners.end[from] = end;

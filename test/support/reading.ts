@@ -28,6 +28,8 @@ export interface ReadEvent {
 /** Everything that reading a trace gives. */
 export interface Reading {
   events: ReadEvent[];
+  /** The events' times, in order. */
+  times: number[];
   info: TraceInfo;
   tally: ReadTally;
 }
@@ -72,9 +74,11 @@ function sourceOf(trace: string | Uint8Array, { chunks, blockBytes }: Arrival = 
 export async function readSource(source: Source, arrival: Arrival = {}): Promise<Reading> {
   const info = emptyTraceInfo();
   const events: ReadEvent[] = [];
+  const times: number[] = [];
   const { format, pageSize = 4096, onIommu } = arrival;
   const options = { format, pageSize, ...(onIommu && { onIommu }) };
   const tally = await readTrace(source, info, options, (batch) => {
+    times.push(...batch.time.subarray(0, batch.length));
     for (let n = 0; n < batch.length; n++) {
       events.push({
         line: batch.line[n],
@@ -90,7 +94,7 @@ export async function readSource(source: Source, arrival: Arrival = {}): Promise
       });
     }
   });
-  return { events, info, tally };
+  return { events, times, info, tally };
 }
 
 /** Reads a whole trace from memory into events. */

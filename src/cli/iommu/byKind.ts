@@ -1,18 +1,10 @@
 import { UserError } from '../../events/errors.js';
-import { IOMMU_FORMATS, type IommuFormat, recogniseIommu } from '../../formats/iommuRead.js';
+import { IOMMU_FORMATS } from '../../formats/iommuRead.js';
+import { iommuFormatOf } from '../../pipeline/feed.js';
 import { openSource, type Source } from '../../source/open.js';
 import type { ReplayOptions } from '../options.js';
 import type { Output } from '../output.js';
 import type { IommuInput } from './run.js';
-
-/** Which IOMMU trace a source is, told by its content unless the user says what it is. */
-export function iommuFormatOf(
-  source: Source,
-  { inputFormat }: ReplayOptions,
-): IommuFormat | undefined {
-  if (inputFormat === undefined) return recogniseIommu(source.head);
-  return IOMMU_FORMATS.find((format) => format === inputFormat);
-}
 
 /** @throws UserError for options that say nothing about a trace of the slot allocator */
 export function refuseIommuOptions(path: string, { iommu, device }: ReplayOptions): void {
@@ -39,7 +31,7 @@ export function byKind(
   return async (path, output) => {
     const source = await openSource(path);
     try {
-      const format = iommuFormatOf(source, options);
+      const format = iommuFormatOf(source, options.inputFormat);
       if (format !== undefined) return await iommu({ path, source, format }, output);
       refuseIommuOptions(path, options);
       return await swiotlb(path, output, source);
@@ -47,15 +39,4 @@ export function byKind(
       source.close();
     }
   };
-}
-
-/** Opens a trace for a command that knows those of swiotlb only. */
-export async function openSwiotlbTrace(path: string, options: ReplayOptions): Promise<Source> {
-  const source = await openSource(path);
-  const format = iommuFormatOf(source, options);
-  if (format === undefined) return source;
-  source.close();
-  throw new UserError(
-    `${path}: is an IOMMU trace (${format}), which replay, verify, identify, check and diff of two sides know, and this does not`,
-  );
 }

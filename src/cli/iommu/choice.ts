@@ -10,9 +10,11 @@ import {
   placeIommuRelease,
   withLargeGranules,
 } from '../../kernel/iommuSelect.js';
+import type { PlacedRelease } from '../../pipeline/choice.js';
+import { readBeside } from '../../pipeline/feed.js';
 import type { PoolOverride } from '../../replay/geometry.js';
 import { refusedGranule } from '../../replay/iommuOverrides.js';
-import { readBeside } from '../run.js';
+import { kernelNamed } from '../policies.js';
 
 /** Which releases a trace is replayed in. */
 export interface IommuChoice {
@@ -33,6 +35,8 @@ function requireIommuRelease(name: string): {
   reason: string | undefined;
 } {
   if (name === 'latest') return { release: latestIommuRelease(), reason: undefined };
+  const kernel = kernelNamed(name);
+  if (typeof kernel !== 'string') return { release: withBouncer(kernel), reason: undefined };
   const placed = placeIommuRelease(name);
   if (placed?.release !== undefined) return placed;
   const near = nearestIommuReleases(name);
@@ -41,6 +45,12 @@ function requireIommuRelease(name: string): {
       ` be replayed ${near.length === 1 ? 'is' : 'are'} ${near.join(', ')}; any tag from v5.10 on, a stable` +
       ' version, or v5.14+s1 to v5.14+s1-5 will do',
   );
+}
+
+/** The IOMMU code of a policy's base, with bounce buffers from the policy. */
+function withBouncer({ release: swiotlb }: PlacedRelease): IommuRelease {
+  const base = requireIommuRelease(swiotlb.name.replace(/\+.*/, '')).release;
+  return { ...base, name: swiotlb.name, kind: 'patched', swiotlb };
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   Look,
   Recorded,
 } from '../../events/batch.js';
+import type { TraceRecord } from './record.js';
 
 /** enum dma_data_direction in this project's numbering. */
 export const DIRS: readonly number[] = [BIDIRECTIONAL, 0, 1, BIDIRECTIONAL];
@@ -16,6 +17,8 @@ export interface Call {
   op: number;
   /** Line of its entry, or of its only record. */
   line: number;
+  /** Of the record at which it took effect, as far as known; of its entry before that. */
+  time: number;
   cpu: number;
   device: number;
   origAddr: number;
@@ -42,11 +45,17 @@ export interface Call {
   isTransient: boolean;
 }
 
-/** A call about which only its line and kind are known. */
-export function newCall(op: number, line: number, cpu: number, device: number): Call {
+/** A call about which only its line, its first record and its kind are known. */
+export function newCall(
+  op: number,
+  line: number,
+  { time, cpu }: Pick<TraceRecord, 'time' | 'cpu'>,
+  device: number,
+): Call {
   return {
     op,
     line,
+    time,
     cpu,
     device,
     origAddr: Number.NaN,
@@ -140,6 +149,7 @@ export function createCallQueue(): CallQueue {
 function write(batch: EventBatch, call: Call, at: number): void {
   const n = batch.length++;
   batch.line[n] = Math.floor(at);
+  batch.time[n] = call.time;
   batch.cpu[n] = call.cpu;
   batch.device[n] = call.device;
   batch.op[n] = call.op;

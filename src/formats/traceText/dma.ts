@@ -40,7 +40,7 @@ function dirOf({ fields, bytes }: TraceState): number {
 }
 
 function callAtReturn(state: TraceState, op: number, part: number): Call {
-  const call = newCall(op, state.line, state.record.cpu, deviceOf(state));
+  const call = newCall(op, state.line, state.record, deviceOf(state));
   call.dir = dirOf(state);
   call.at = state.line + part / MAX_PARTS;
   call.slack = Math.max(1, state.line - REACH);

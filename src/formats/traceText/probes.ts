@@ -38,7 +38,7 @@ function alloc(state: TraceState, context: Context): void {
 }
 
 function beginRequest(state: TraceState, context: Context, op: number): Call {
-  const call = newCall(op, state.line, state.record.cpu, state.device());
+  const call = newCall(op, state.line, state.record, state.device());
   readRequest(state, call);
   seePool(state, true);
   seeOwnPool(state, call);
@@ -91,6 +91,7 @@ function look(state: TraceState, call: Call): void {
     state.queue.hold(call);
   }
   call.at = state.line;
+  call.time = state.record.time;
 }
 
 /** swiotlb_search_pool_area() begins. */
@@ -188,6 +189,7 @@ function endRequest(state: TraceState, context: Context): Call | undefined {
 function finishRequest(state: TraceState, call: Call): void {
   if (call.looks === 0) {
     call.at = state.line;
+    call.time = state.record.time;
     call.slack = call.line;
   } else if (call.looks > 1) {
     call.slack = call.firstLook;
@@ -197,7 +199,7 @@ function finishRequest(state: TraceState, call: Call): void {
 
 /** A map known by one record at its return (an fprobe): it began after what its task did before. */
 function mapx(state: TraceState, context: Context): void {
-  const call = newCall(Op.map, state.line, state.record.cpu, state.device());
+  const call = newCall(Op.map, state.line, state.record, state.device());
   readRequest(state, call);
   seePool(state, false);
   seeOwnPool(state, call);
@@ -211,7 +213,7 @@ function mapx(state: TraceState, context: Context): void {
 
 function sync(state: TraceState, op: number): void {
   const { values } = state.fields;
-  const call = newCall(op, state.line, state.record.cpu, state.device());
+  const call = newCall(op, state.line, state.record, state.device());
   call.size = values[Field.size];
   call.dir = DIRS[values[Field.dir]] ?? BIDIRECTIONAL;
   call.tlbAddr = values[Field.tlb_addr];
@@ -230,7 +232,7 @@ function poolAdd(state: TraceState): void {
 function grown(state: TraceState, base: number, nslabs: number, areas: number): void {
   if (!canBePool(base, nslabs) || state.grownPools.has(base)) return;
   state.grownPools.add(base);
-  const call = newCall(Op.grow, state.line, state.record.cpu, -1);
+  const call = newCall(Op.grow, state.line, state.record, -1);
   call.origAddr = base;
   call.size = nslabs;
   call.flag = Flag.areas;

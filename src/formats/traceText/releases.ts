@@ -15,7 +15,7 @@ export function unmap(state: TraceState, context: Context): void {
 
 function beginRelease(state: TraceState, context: Context, op: number, address: number): void {
   const { values } = state.fields;
-  const call = newCall(op, state.line, state.record.cpu, state.device());
+  const call = newCall(op, state.line, state.record, state.device());
   call.size = values[Field.size];
   call.allocSize = values[Field.alloc_size];
   call.dir = DIRS[values[Field.dir]] ?? BIDIRECTIONAL;
@@ -56,6 +56,7 @@ function lock(state: TraceState, context: Context): void {
   const call = innermostOpen(context.releases);
   if (call === undefined) return;
   call.at = state.line;
+  call.time = state.record.time;
   call.looks = 1;
   endRelease(state, call, state.line);
 }

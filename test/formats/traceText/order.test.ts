@@ -173,7 +173,7 @@ describe('the queue of calls', () => {
         const queue = createCallQueue();
         const batch = createBatch(64);
         const calls = adds.map(({ at, isHeld }, n) => {
-          const call = Object.assign(newCall(0, n, 0, n), { at });
+          const call = Object.assign(newCall(0, n, { time: n, cpu: 0 }, n), { at });
           if (isHeld) queue.hold(call);
           return { call, isHeld };
         });
@@ -193,7 +193,8 @@ describe('the queue of calls', () => {
 
   test('stops where the batch is full, and goes on in the next', () => {
     const queue = createCallQueue();
-    for (const at of [3, 1, 2]) queue.add(Object.assign(newCall(0, at, 0, 0), { at }));
+    for (const at of [3, 1, 2])
+      queue.add(Object.assign(newCall(0, at, { time: at, cpu: 0 }, 0), { at }));
     const batch = createBatch(2);
     expect(queue.drain(batch)).toBe(false);
     expect([...batch.line]).toEqual([1, 2]);
