@@ -113,7 +113,11 @@ async function observeIommuTrace(
   const { tally, runs } = await replayIommu(
     input,
     options,
-    (kernel) => chooseIommuRelease(job.kernel, kernel, format),
+    // A kernel that stands in for another need not have booted with its granules.
+    (kernel) => ({
+      ...chooseIommuRelease(job.kernel, kernel, format),
+      allowsLargeGranules: job.isStandIn,
+    }),
     (replay) => {
       const report = watchForIommuReport(replay);
       return { report, addresses: logIommuAddresses(replay, kept(job)) };

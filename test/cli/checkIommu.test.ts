@@ -173,6 +173,27 @@ describe('expectations of an iova trace', () => {
   });
 });
 
+describe('a kernel that stands in', () => {
+  const stories = ['traces/iommu-lost-sync', 'traces/iommu-large-granules'];
+
+  test('is held against the newest that is expected of each trace', () => {
+    expect(swiotlbReplay(['check', ...stories, '--kernel', 'v7.2'])).toMatchObject({
+      status: 0,
+      stdout: '2 of 2 cases as expected\n',
+    });
+    const { status, stdout } = swiotlbReplay(['check', stories[0], '--kernel', 'v5.14']);
+    expect(status).toBe(1);
+    expect(stdout).toContain('v5.14 held against v5.16');
+    expect(stdout).toContain('line 9: lost-sync: expected none');
+  });
+
+  test('may be one that only IOMMU traces know', () => {
+    const { stdout } = swiotlbReplay(['check', stories[0], '--kernel', 'v5.14+s1', '--exact']);
+    expect(stdout).toContain('line 12: double-copy: expected none');
+    expect(swiotlbReplay(['check', stories[0], '--kernel', 'v5.99']).status).toBe(2);
+  });
+});
+
 test('options of IOMMU traces are refused for others', () => {
   cpSync(join(PROJECT, 'traces/page-bits/trace.csv'), join(folder, 'trace.csv'));
   putCases([{ kernel: 'v6.9', options: { iommu: ['lazy=1'] } }]);

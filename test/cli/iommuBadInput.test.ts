@@ -239,6 +239,31 @@ describe('options of IOMMU traces', () => {
     expect(status).toBe(2);
   });
 
+  // 64 bits wide, on PCI: at first below 4 GiB.
+  const wide = lines.map((line) =>
+    line.replace('dma_mask=0xffffffff', `dma_mask=0x${'f'.repeat(16)}`),
+  );
+
+  test.each([
+    ['lazy=0', []],
+    ['start_pfn=0xfffff', []],
+    ['forcedac=1', ['0xfffffffffffff200']],
+    ['pci=0', ['0xfffffffffffff200']],
+    ['aperture_end=0xffffff', ['0xfff200']],
+    ['bus_dma_limit=0x7fffffff', ['0x7ffff200']],
+    ['pci=0,bus_dma_limit=0,aperture_end=0x1fffff', ['0x1ff200']],
+  ])('change the domain as they say: --iommu %s', (option, expected) => {
+    const { stdout } = replay(wide, 'verify', '--json', '--iommu', option);
+    const { mismatches } = JSON.parse(stdout);
+    const addresses = mismatches.map(({ replayed }: { replayed: string }) => replayed.slice(4));
+    expect(addresses).toEqual(expected);
+  });
+
+  test('let the later of two --iommu win', () => {
+    const { stdout } = replay(wide, '--iommu', 'lazy=1,pci=0', '--iommu', 'lazy=0');
+    expect(stdout).toContain('untrusted, strict');
+  });
+
   test('let granules larger than a page be tried', () => {
     const args = ['--kernel', 'v6.8+large-granules', '--iommu', 'granule=16384'];
     expect(replay(lines, ...args).stdout).toContain('16 KiB');
