@@ -184,10 +184,7 @@ test('the help ends with examples that run', () => {
   expect(examples.length).toBeGreaterThanOrEqual(2);
   for (const [, example] of examples) {
     const args = example.replace('check.sarif', join(folder, 'check.sarif')).split(' ');
-    const { status, stderr } = swiotlbReplay(args);
-    expect({ args, stderr }).toEqual({ args, stderr: '' });
-    // One of them holds a fix that is wrong against what is expected.
-    expect(status).toBe(args.includes('--kernel') ? 1 : 0);
+    expect(swiotlbReplay(args)).toMatchObject({ status: 0, stderr: '' });
   }
 });
 
