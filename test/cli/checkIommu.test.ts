@@ -190,7 +190,7 @@ describe('a kernel that stands in', () => {
   test('may be one that only IOMMU traces know', () => {
     const { stdout } = swiotlbReplay(['check', stories[0], '--kernel', 'v5.14+s1', '--exact']);
     expect(stdout).toContain('line 12: double-copy: expected none');
-    expect(swiotlbReplay(['check', stories[0], '--kernel', 'v5.99']).status).toBe(2);
+    expect(swiotlbReplay(['check', stories[0], '--kernel', 'v99']).status).toBe(2);
   });
 });
 
