@@ -31,17 +31,17 @@ export const CAUSES = [
 export type Cause = (typeof CAUSES)[number];
 
 /** A cause and the figures that prove it. */
-export interface FailureCause {
-  cause: Cause;
+export interface FailureCause<C = Cause> {
+  cause: C;
   /** In words, which most failures in a long trace never need; to be called before the next event. */
   reason(): string;
 }
 
-/** A request that was refused. */
-export type RefusedRequest = Pick<Outcome, 'device' | 'size' | 'allocSize' | 'answer'>;
+/** What was asked of the slot allocator, and how it refused. */
+export type Refused = Pick<Outcome, 'device' | 'size' | 'allocSize' | 'answer'>;
 
 /** The cause of the refusal that `outcome` tells of; to be called before the next event. */
-export function causeOfFailure(release: Release, outcome: RefusedRequest): FailureCause {
+export function causeOfFailure(release: Release, outcome: Refused): FailureCause {
   const never = causeAtAnySize(release, outcome);
   if (never !== undefined) return never;
   const { answer, device } = outcome;
@@ -59,10 +59,7 @@ export function causeOfFailure(release: Release, outcome: RefusedRequest): Failu
 }
 
 /** The cause of a refusal that has nothing to do with how large or full the pool is; undefined for others. */
-export function causeAtAnySize(
-  release: Release,
-  outcome: RefusedRequest,
-): FailureCause | undefined {
+export function causeAtAnySize(release: Release, outcome: Refused): FailureCause | undefined {
   const { answer } = outcome;
   if (answer.refusal === 'invalid-sizes') {
     return {
@@ -78,7 +75,7 @@ export function causeAtAnySize(
 }
 
 /** A dynamic allocator's last resort decides: the pools are full, but a transient one was tried. */
-function withTransient(inPools: FailureCause, { answer, device }: RefusedRequest): FailureCause {
+function withTransient(inPools: FailureCause, { answer, device }: Refused): FailureCause {
   const { cause } = inPools;
   if (device.allocator.dynamic === undefined || device.allocator.restricted) return inPools;
   if (answer.transient === undefined) {
@@ -106,7 +103,7 @@ function nothingSearched(release: Release, { allocator }: Device): FailureCause 
 }
 
 /** What no pool could serve. */
-function neverServed(release: Release, outcome: RefusedRequest): FailureCause | undefined {
+function neverServed(release: Release, outcome: Refused): FailureCause | undefined {
   const { device, size } = outcome;
   const { plan } = outcome.answer;
   if (plan.nslots > IO_TLB_SEGSIZE) {

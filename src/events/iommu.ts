@@ -8,6 +8,8 @@ export interface IommuKernelLine {
   identical: string[];
   /** PAGE_SIZE, bytes. */
   pageSize: number;
+  /** The trace does not tell it. */
+  assumesPageSize?: boolean;
   /** CPUs that are online. */
   cpus: number;
 }

@@ -17,8 +17,6 @@ export interface RowComparison {
   /** Each replay tells its rows, the old one first. */
   onOld(columns: RowColumns): void;
   onNew(columns: RowColumns): void;
-  /** The replay is over, its search never ended; the other goes on. */
-  onUnreached(): void;
 }
 
 /** Compares two replays row by row and keeps the first `keep` differences. */
@@ -40,9 +38,6 @@ export function createRowComparison(keep: number): RowComparison {
       if (comparison.first.length === keep) return;
       const words = [pending.replayed, replayed].map((side) => columnWords(side, names));
       comparison.first.push({ line, op, old: words[0], new: words[1] });
-    },
-    onUnreached() {
-      pending = undefined;
     },
   };
   return comparison;

@@ -177,10 +177,8 @@ export const createCallerCheck: DmaCheck = (session, tell) => {
   }
 
   function checkFailure({ row, played }: DmaOutcome): void {
-    const hasFailed = played.dma === 'error';
-    const isRecorded = row.failed || row.dma.length > 0;
-    if (row.failed || (hasFailed && !isRecorded)) remember(failed, row.id, row.line);
-    else if (hasFailed) excused.add(row.id);
+    if (row.failed) remember(failed, row.id, row.line);
+    else if (played.dma === 'error') excused.add(row.id);
   }
 
   return {

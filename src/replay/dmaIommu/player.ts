@@ -49,7 +49,7 @@ export interface Player {
   system: DmaSystem;
   devices: DmaDevice[];
   live: Map<number, Mapping>;
-  /** Ids that the recorded kernel mapped and the model could not: their rows do nothing. */
+  /** Ids that the model could not map, and of which the trace records no failure: their rows do nothing. */
   missing: Set<number>;
   /** Seeds by the line of their write. */
   seeds: Map<number, number>;

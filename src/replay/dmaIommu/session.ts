@@ -17,6 +17,8 @@ export interface DmaOutcome {
    * the trace knows of none by that id.
    */
   mapping: Mapping | undefined;
+  /** Why nothing was mapped, in a word, once a check has proved it. */
+  cause: string | undefined;
   /** Flush-queue timers that ran since the row before, in order. */
   timers: (TimerEvent & { device: number })[];
 }
@@ -32,8 +34,8 @@ export interface DmaSession {
   release: IommuRelease;
   player: Player;
   observers: DmaObserver[];
-  /** Replays one row. @returns false where the kernel's search would never end: nothing comes after it */
-  run(row: DmaRow): boolean;
+  /** Replays one row; one whose search would never end as if its call had not been made. */
+  run(row: DmaRow): void;
   /** To be called once, after the last row. */
   finish(): void;
 }
@@ -53,7 +55,7 @@ const HAS_NO_MAPPING: ReadonlySet<DmaRow['op']> = new Set([
 
 function play(player: Player, device: DmaDevice, row: DmaRow): Played {
   const played = PLAYS[row.op]?.(player, device, row) ?? nothing;
-  if (played.dma === 'error' && !row.failed && row.dma.length > 0) player.missing.add(row.id);
+  if (played.dma === 'error' && !row.failed) player.missing.add(row.id);
   return played;
 }
 
@@ -76,6 +78,7 @@ export function createDmaSession(trace: DmaIommuTrace, release: IommuRelease): D
     player,
     played: nothing,
     mapping: undefined,
+    cause: undefined,
     timers: [],
   };
 
@@ -100,6 +103,7 @@ export function createDmaSession(trace: DmaIommuTrace, release: IommuRelease): D
       runTimers(row.time);
       startCall(player.system, row.line, row.cpu, row.time);
       outcome.row = row;
+      outcome.cause = undefined;
       const device = player.devices[row.device];
       const before = player.live.get(row.id);
       outcome.played = isMissing(player, row) ? skipped : play(player, device, row);
@@ -109,7 +113,6 @@ export function createDmaSession(trace: DmaIommuTrace, release: IommuRelease): D
       }
       outcome.mapping = after ?? before;
       for (const observer of observers) observer.onRow?.(outcome);
-      return outcome.played.hangs !== true;
     },
     finish() {
       for (const observer of observers) observer.atEnd?.();

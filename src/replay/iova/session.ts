@@ -20,6 +20,8 @@ export interface IovaOutcome {
   domain: IovaDomain;
   /** First pfn that the model gave or took back, NO_PFN for a failure; NaN for rows without a result. */
   pfn: number;
+  /** Why nothing was allocated, in a word, once a check has proved it. */
+  cause: string | undefined;
   /** Timers and depot work that ran since the row before, in order. */
   timers: (TimerEvent & { domain: number })[];
 }
@@ -51,6 +53,7 @@ export function createIovaSession(trace: IovaTrace, release: IommuRelease): Iova
     row: undefined as unknown as IovaRow,
     domain: undefined as unknown as IovaDomain,
     pfn: Number.NaN,
+    cause: undefined,
     timers: [],
   };
 
@@ -129,6 +132,7 @@ export function createIovaSession(trace: IovaTrace, release: IommuRelease): Iova
       setUpDomains();
       runTimers(row.time);
       outcome.row = row;
+      outcome.cause = undefined;
       outcome.domain = domains[row.domain];
       outcome.pfn = play(outcome.domain, row);
       for (const observer of observers) observer.onRow?.(outcome);
