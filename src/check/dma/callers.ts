@@ -177,7 +177,7 @@ export const createCallerCheck: DmaCheck = (session, tell) => {
   }
 
   function checkFailure({ row, played }: DmaOutcome): void {
-    const hasFailed = played.dma === 'error';
+    const hasFailed = played.failed;
     const isRecorded = row.failed || row.dma.length > 0;
     if (row.failed || (hasFailed && !isRecorded)) remember(failed, row.id, row.line);
     else if (hasFailed) excused.add(row.id);

@@ -53,7 +53,7 @@ const HAS_NO_MAPPING: ReadonlySet<DmaRow['op']> = new Set([
 
 function play(player: Player, device: DmaDevice, row: DmaRow): Played {
   const played = PLAYS[row.op]?.(player, device, row) ?? nothing;
-  if (played.dma === 'error' && !row.failed && row.dma.length > 0) player.missing.add(row.id);
+  if (played.failed && !row.failed && row.dma.length > 0) player.missing.add(row.id);
   return played;
 }
 
@@ -109,7 +109,7 @@ export function createDmaSession(trace: DmaIommuTrace, release: IommuRelease): D
       }
       outcome.mapping = after ?? before;
       for (const observer of observers) observer.onRow?.(outcome);
-      return outcome.played.hangs !== true;
+      return !outcome.played.hangs;
     },
     finish() {
       for (const observer of observers) observer.atEnd?.();
