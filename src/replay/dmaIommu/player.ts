@@ -59,6 +59,8 @@ export interface Player {
   /** Ids that the recorded kernel mapped and the model could not: their rows do nothing. */
   missing: Set<number>;
   pages: PageSource;
+  /** What rows at one device address gave; reused. */
+  played: Played;
 }
 
 /** What a row gave: what stands in the columns dma and result, and in phys and crc. */
@@ -76,6 +78,17 @@ export interface Played {
   /** The row was not replayed: nothing that it could act on is there. */
   skipped: boolean;
 }
+
+/** Of calls without a result. */
+export const nothing: Played = {
+  dma: [],
+  failed: false,
+  result: '',
+  phys: undefined,
+  crc: Number.NaN,
+  hangs: false,
+  skipped: false,
+};
 
 const TOP_OF_RAM = 8 << 20;
 
@@ -107,7 +120,8 @@ export function createPlayer(trace: DmaIommuTrace, release: IommuRelease): Playe
   const { phys, length } = trace.ram ?? { phys: 0, length: 0 };
   const end = phys + length;
   const pages = lowestPages(end - TOP_OF_RAM, end, pageSize);
-  return { trace, system, devices, live: new Map(), missing: new Set(), pages };
+  const played = { ...nothing, dma: [{ page: 0, low: 0, length: Number.NaN }] };
+  return { trace, system, devices, live: new Map(), missing: new Set(), pages, played };
 }
 
 /** A device address of a row in granules. */
@@ -116,14 +130,15 @@ export function addressOf({ page, low }: DeviceAddressField, granule: number): D
   return { pfn: Math.floor(page / pages), offset: (page % pages) * 4096 + low };
 }
 
-/** A device address as rows have it. */
-export function fieldOf(
+/** Fills a device address as rows have it. */
+export function setField(
+  field: DeviceAddressField,
   { pfn, offset }: DeviceAddress,
   granule: number,
-  length = Number.NaN,
-): DeviceRange {
+): void {
   const inPages = Math.floor(offset / 4096);
-  return { page: pfn * (granule / 4096) + inPages, low: offset - inPages * 4096, length };
+  field.page = pfn * (granule / 4096) + inPages;
+  field.low = offset - inPages * 4096;
 }
 
 /** Where a mapping's segments begin for the device. */

@@ -5,26 +5,15 @@ import { allocLinkRange, destroyLinkRange, linkPiece, unlinkPieces } from '../..
 import { leadsTo, mapPage } from '../../dma/mapping.js';
 import { type Piece, read, write } from '../../dma/memory.js';
 import { mapSg, unmapSg } from '../../dma/scatter.js';
-import { syncSg, syncSingle } from '../../dma/sync.js';
+import { type SgSegment, syncSg, syncSingle } from '../../dma/sync.js';
 import { unmapPage } from '../../dma/unmapping.js';
-import type { DmaResult, DmaRow } from '../../events/iommu.js';
+import type { DeviceRange, DmaResult, DmaRow } from '../../events/iommu.js';
 import { crcOf } from './pattern.js';
-import { addressIn, fieldOf, mappingOf, type Played, type Player } from './player.js';
+import { addressIn, mappingOf, nothing, type Played, type Player, setField } from './player.js';
 
 type Play = (player: Player, device: DmaDevice, row: DmaRow) => Played;
 
 const NONE: readonly never[] = [];
-
-/** Of calls without a result. */
-export const nothing: Played = {
-  dma: NONE,
-  failed: false,
-  result: '',
-  phys: undefined,
-  crc: Number.NaN,
-  hangs: false,
-  skipped: false,
-};
 
 /** Of rows about a mapping that is not there. */
 export const skipped: Played = { ...nothing, skipped: true };
@@ -35,20 +24,30 @@ function failedWith(result: DmaResult): Played {
 
 const hung: Played = { ...failedWith('hang'), hangs: true };
 
-/** Of rows at one device address. */
-function at({ table }: DmaDevice, address: DeviceAddress, result: DmaResult): Played {
-  return {
-    dma: [fieldOf(address, table.granule)],
-    failed: false,
-    result,
-    phys: undefined,
-    crc: Number.NaN,
-    hangs: false,
-    skipped: false,
-  };
+/** Of rows at one device address; reused. */
+function at(
+  player: Player,
+  { table }: DmaDevice,
+  address: DeviceAddress,
+  result: DmaResult,
+): Played {
+  const { played } = player;
+  setField(played.dma[0], address, table.granule);
+  played.result = result;
+  return played;
 }
 
-const mapPageRow: Play = ({ system, live }, device, row) => {
+/** Segments as rows have them. */
+function fieldsOf({ table }: DmaDevice, segments: readonly SgSegment[]): DeviceRange[] {
+  return segments.map(({ address, length }) => {
+    const field = { page: 0, low: 0, length };
+    setField(field, address, table.granule);
+    return field;
+  });
+}
+
+const mapPageRow: Play = (player, device, row) => {
+  const { system, live } = player;
   const { size, dir, attrs } = row;
   const mapped = mapPage(system, device, row.phys[0].phys, size, dir, attrs);
   if (mapped === 'endless') return hung;
@@ -56,7 +55,7 @@ const mapPageRow: Play = ({ system, live }, device, row) => {
   if (typeof mapped === 'string') return failedWith('fail');
   const { address, phys } = mapped;
   live.set(row.id, mappingOf(row, address, [{ start: phys, length: size }]));
-  return at(device, address, phys);
+  return at(player, device, address, phys);
 };
 
 const unmapPageRow: Play = (player, device, row) => {
@@ -65,7 +64,7 @@ const unmapPageRow: Play = (player, device, row) => {
   if (address === undefined) return skipped;
   unmapPage(system, device, address, row.size, row.dir, row.attrs);
   live.delete(row.id);
-  return at(device, address, '');
+  return at(player, device, address, '');
 };
 
 const mapSgRow: Play = ({ system, live }, device, row) => {
@@ -77,12 +76,7 @@ const mapSgRow: Play = ({ system, live }, device, row) => {
     ? segments.map(({ address, length }) => ({ start: leadsTo(device, address), length }))
     : entries.map(({ phys, length }) => ({ start: phys, length }));
   live.set(row.id, { ...mappingOf(row, undefined, owned), entries, segments });
-  const { granule } = device.table;
-  return {
-    ...nothing,
-    dma: segments.map(({ address, length }) => fieldOf(address, granule, length)),
-    result: String(segments.length),
-  };
+  return { ...nothing, dma: fieldsOf(device, segments), result: String(segments.length) };
 };
 
 const unmapSgRow: Play = (player, device, row) => {
@@ -110,7 +104,7 @@ const syncSingleRow =
     const address = addressIn(player, row);
     if (address === undefined) return skipped;
     syncSingle(player.system, device, address, row.size, row.dir, who);
-    return at(device, address, '');
+    return at(player, device, address, '');
   };
 
 function crcIn({ trace }: Player, pieces: readonly Piece[]): number {
@@ -136,7 +130,7 @@ const devWriteRow: Play = (player, device, row) => {
   const address = addressIn(player, row);
   if (address === undefined) return skipped;
   const written = deviceWrite(player.system, device, address, row.size, seedOf(row));
-  return at(device, address, String(written));
+  return at(player, device, address, String(written));
 };
 
 const devReadRow: Play = (player, device, row) => {
@@ -144,7 +138,7 @@ const devReadRow: Play = (player, device, row) => {
   if (address === undefined) return skipped;
   const pieces = deviceRead(player.system, device, address, row.size);
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  return { ...at(device, address, String(length)), crc: crcIn(player, pieces) };
+  return { ...at(player, device, address, String(length)), crc: crcIn(player, pieces) };
 };
 
 /** Physical stretches of device addresses, joined where they continue each other. */
@@ -170,13 +164,14 @@ function firstBytes(ranges: readonly ByteRange[], size: number): ByteRange[] {
   });
 }
 
-const allocRow: Play = ({ system, live, pages }, device, row) => {
+const allocRow: Play = (player, device, row) => {
+  const { system, live, pages } = player;
   const buffer = allocCoherent(system, device, row.size, row.attrs, pages);
   if (typeof buffer === 'string') return { ...failedWith(''), phys: NONE };
   const runs = runsOf(device, buffer.address, row.size);
   live.set(row.id, { ...mappingOf(row, buffer.address, firstBytes(runs, row.size)), buffer });
   const phys = runs.map(({ start, length }) => ({ phys: start, length }));
-  return { ...at(device, buffer.address, ''), phys };
+  return { ...at(player, device, buffer.address, ''), phys };
 };
 
 const freeRow: Play = (player, device, row) => {
@@ -184,14 +179,15 @@ const freeRow: Play = (player, device, row) => {
   if (buffer === undefined) return skipped;
   freeCoherent(player.system, device, buffer, player.pages);
   player.live.delete(row.id);
-  return at(device, buffer.address, '');
+  return at(player, device, buffer.address, '');
 };
 
-const iovaAllocRow: Play = ({ system, live }, device, row) => {
+const iovaAllocRow: Play = (player, device, row) => {
+  const { system, live } = player;
   const range = allocLinkRange(system, device, row.phys[0].phys, row.size);
   if (range === undefined) return failedWith('');
   live.set(row.id, { ...mappingOf(row, range.start, []), range });
-  return at(device, range.start, '');
+  return at(player, device, range.start, '');
 };
 
 /** Where bytes of device addresses lead, granule by granule. */
@@ -221,7 +217,7 @@ const iovaLinkRow: Play = (player, device, row) => {
     mapping.linked += size;
     mapping.owned.push(...ownedFrom(device, address, size));
   }
-  return at(device, address, String(result));
+  return at(player, device, address, String(result));
 };
 
 const iovaUnlinkRow: Play = (player, device, row) => {
@@ -231,7 +227,7 @@ const iovaUnlinkRow: Play = (player, device, row) => {
   unlinkPieces(player.system, device, range, 0, row.size, row.dir, row.attrs);
   mapping.linked = 0;
   mapping.owned = [];
-  return at(device, range.start, '');
+  return at(player, device, range.start, '');
 };
 
 const iovaDestroyRow: Play = (player, device, row) => {
@@ -239,7 +235,7 @@ const iovaDestroyRow: Play = (player, device, row) => {
   if (range === undefined) return skipped;
   destroyLinkRange(player.system, device, range, row.size, row.dir, row.attrs);
   player.live.delete(row.id);
-  return at(device, range.start, '');
+  return at(player, device, range.start, '');
 };
 
 /** What each op does. */
