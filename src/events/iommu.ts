@@ -155,7 +155,7 @@ export interface DeviceRange extends DeviceAddressField {
 /** What stands in the column result: an address that is written as addresses are, or any other text. */
 export type DmaResult = number | string;
 
-/** One row of a dma-iommu trace. */
+/** One row of a dma-iommu trace. Readers may use the object again: a list of physical pieces alone may be kept. */
 export interface DmaRow {
   line: number;
   /** Milliseconds since the start. */
@@ -182,8 +182,8 @@ export interface DmaRow {
   granules: number;
   slots: number;
   leaked: number;
-  toBounce: Readonly<CopyCount>;
-  fromBounce: Readonly<CopyCount>;
+  toBounce: CopyCount;
+  fromBounce: CopyCount;
   /** Cache maintenance, in its order. */
   arch: readonly (PhysPiece & { for: 'device' | 'cpu' })[];
   warn: number;

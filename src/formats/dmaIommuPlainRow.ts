@@ -1,4 +1,11 @@
-import { type DeviceRange, DMA_OPS, type DmaIommuTrace, type DmaRow } from '../events/iommu.js';
+import {
+  type CopyCount,
+  type DeviceRange,
+  DMA_OPS,
+  type DmaIommuTrace,
+  type DmaRow,
+  type PhysPiece,
+} from '../events/iommu.js';
 import { ADDRESS_LIMIT, parseHex, readDecimal, readHex, readNumber } from '../events/numbers.js';
 import { problemOfDmaRow } from './iommuRows.js';
 import type { ReadPlainRow } from './iommuText.js';
@@ -10,8 +17,8 @@ import { createWordTable, wordNumber } from './traceText/words.js';
  *
  *     0.029,0,usb,map_page,7,0x4038090c,1024,1,0x0,0xfffff000,0x41014000,1,4,0,1:1024,0:0,,0,
  *
- * A hot path (bench/README.md): a cursor that functions hand on, an array for the numbers, no string
- * but for odd results. Each function gives where its field ends; -1, which the others hand on, for what
+ * A hot path (bench/README.md): a cursor that functions hand on, an array for the numbers, one row for
+ * all, no string but for odd results. Each function gives where its field ends; -1, which the others hand on, for what
  * is left to the careful reader. None looks beyond the line's newline: every field ends there.
  */
 
@@ -54,24 +61,40 @@ const Slot = {
 
 const numbers = new Float64Array(13);
 
-const NONE: readonly never[] = [];
-const NO_COUNT: DmaRow['toBounce'] = { copies: Number.NaN, bytes: Number.NaN };
-const NO_COPIES: DmaRow['toBounce'] = { copies: 0, bytes: 0 };
 const ERROR = Buffer.from('error');
 const ops = createWordTable(DMA_OPS);
 
-/** The fields that are no numbers; the same object for every row. */
-const read: Pick<
-  DmaRow,
-  'phys' | 'dma' | 'failed' | 'result' | 'toBounce' | 'fromBounce' | 'arch'
-> = {
+const NONE: readonly never[] = [];
+
+/** Lists of one, which nearly all are: used again for every row. */
+const loneRange: DeviceRange = { page: 0, low: 0, length: Number.NaN };
+const loneDma = [loneRange];
+const lonePiece: PhysPiece = { phys: 0, length: Number.NaN };
+const lonePhys = [lonePiece];
+
+/** The one row that all are read to. */
+const row: DmaRow = {
+  line: 0,
+  time: 0,
+  cpu: 0,
+  device: 0,
+  op: 'map_page',
+  id: 0,
   phys: NONE,
+  size: 0,
+  dir: 0,
+  attrs: 0,
   dma: NONE,
   failed: false,
   result: '',
-  toBounce: NO_COUNT,
-  fromBounce: NO_COUNT,
+  granules: 0,
+  slots: 0,
+  leaked: 0,
+  toBounce: { copies: 0, bytes: 0 },
+  fromBounce: { copies: 0, bytes: 0 },
   arch: NONE,
+  warn: 0,
+  crc: 0,
 };
 
 /** Behind the comma that ends a field. */
@@ -129,55 +152,67 @@ function readPiece(bytes: Buffer, from: number): number {
 }
 
 function readPhys(bytes: Buffer, from: number): number {
-  read.phys = NONE;
+  row.phys = NONE;
   if (from < 0 || bytes[from] <= COMMA) return from;
-  const pieces = [];
-  for (let at = from; ; at++) {
-    at = readPiece(bytes, at);
-    if (at < 0) return -1;
-    pieces.push({ phys: numbers[Slot.part], length: numbers[Slot.length] });
-    if (bytes[at] === SEMICOLON) continue;
-    read.phys = pieces;
+  let at = readPiece(bytes, from);
+  if (at < 0) return -1;
+  const isAlone = bytes[at] !== SEMICOLON && Number.isNaN(numbers[Slot.length]);
+  if (isAlone) {
+    lonePiece.phys = numbers[Slot.part];
+    row.phys = lonePhys;
     return at;
   }
+  // A mapped list keeps its pieces.
+  const pieces = [{ phys: numbers[Slot.part], length: numbers[Slot.length] }];
+  row.phys = pieces;
+  while (bytes[at] === SEMICOLON) {
+    at = readPiece(bytes, at + 1);
+    if (at < 0) return -1;
+    pieces.push({ phys: numbers[Slot.part], length: numbers[Slot.length] });
+  }
+  return at;
 }
 
 /** Hex digits of an address's low 12 bits, and of all of it. */
 const LOW_DIGITS = 3;
 const MOST_DIGITS = 16;
 
-/** A device address of up to 64 bits, and its length; what is read comes last in `into`. */
-function readDeviceRange(bytes: Buffer, from: number, into: DeviceRange[]): number {
+/** A device address of up to 64 bits, and its length. */
+function readDeviceRange(bytes: Buffer, from: number, into: DeviceRange): number {
   const start = from + 2;
   if (bytes[from] !== ZERO || bytes[from + 1] !== LOWER_X) return -1;
   let end = start;
   while (bytes[end] > COMMA && bytes[end] !== SEMICOLON) end++;
   if (end - start > MOST_DIGITS) return -1;
   const middle = Math.max(start, end - LOW_DIGITS);
-  const page = middle > start ? parseHex(bytes, start, middle) : 0;
-  const low = parseHex(bytes, middle, end);
-  if (Number.isNaN(page) || Number.isNaN(low)) return -1;
+  into.page = middle > start ? parseHex(bytes, start, middle) : 0;
+  into.low = parseHex(bytes, middle, end);
+  if (Number.isNaN(into.page) || Number.isNaN(into.low)) return -1;
   const at = readLength(bytes, end);
-  into.push({ page, low, length: numbers[Slot.length] });
+  into.length = numbers[Slot.length];
   return at;
 }
 
 function readDma(bytes: Buffer, from: number): number {
-  read.dma = NONE;
-  read.failed = false;
+  row.dma = NONE;
+  row.failed = false;
   if (from < 0 || bytes[from] <= COMMA) return from;
   if (startsWithAt(bytes, from, ERROR)) {
-    read.failed = true;
+    row.failed = true;
     return from + ERROR.length;
   }
-  const ranges: DeviceRange[] = [];
-  for (let at = from; ; at++) {
-    at = readDeviceRange(bytes, at, ranges);
+  let at = readDeviceRange(bytes, from, loneRange);
+  row.dma = loneDma;
+  if (at < 0 || bytes[at] !== SEMICOLON) return at;
+  const ranges = [{ ...loneRange }];
+  row.dma = ranges;
+  while (bytes[at] === SEMICOLON) {
+    const range = { page: 0, low: 0, length: Number.NaN };
+    at = readDeviceRange(bytes, at + 1, range);
     if (at < 0) return -1;
-    if (bytes[at] === SEMICOLON) continue;
-    read.dma = ranges;
-    return at;
+    ranges.push(range);
   }
+  return at;
 }
 
 /** Hex digits of a result that a number holds. */
@@ -197,34 +232,32 @@ function isPlainAddress(bytes: Buffer, from: number, to: number): boolean {
 }
 
 function readResult(bytes: Buffer, from: number): number {
-  read.result = '';
+  row.result = '';
   if (from < 0 || bytes[from] <= COMMA) return from;
   let end = from;
   for (; bytes[end] > COMMA; end++) if (bytes[end] > LAST_ASCII) return -1;
-  read.result = isPlainAddress(bytes, from, end)
+  row.result = isPlainAddress(bytes, from, end)
     ? parseHex(bytes, from + 2, end)
     : bytes.toString('latin1', from, end);
   return end;
 }
 
-/** `copies:bytes`. */
-function readCount(bytes: Buffer, from: number, field: 'toBounce' | 'fromBounce'): number {
-  read[field] = NO_COUNT;
+/** `copies:bytes`; NaN for an empty field. */
+function readCount(bytes: Buffer, from: number, into: CopyCount): number {
+  into.copies = Number.NaN;
+  into.bytes = Number.NaN;
   if (from < 0 || bytes[from] <= COMMA) return from;
-  const at = readField(bytes, from, Slot.part, SAFE_LIMIT);
+  let at = readField(bytes, from, Slot.part, SAFE_LIMIT);
   if (at < 0 || bytes[at] !== COLON || bytes[at + 1] <= COMMA) return -1;
-  const end = readField(bytes, at + 1, Slot.length, SAFE_LIMIT);
-  const copies = numbers[Slot.part];
-  read[field] =
-    copies === 0 && numbers[Slot.length] === 0
-      ? NO_COPIES
-      : { copies, bytes: numbers[Slot.length] };
-  return end;
+  into.copies = numbers[Slot.part];
+  at = readField(bytes, at + 1, Slot.part, SAFE_LIMIT);
+  into.bytes = numbers[Slot.part];
+  return at;
 }
 
 /** `D0xaddr+len;C0xaddr+len`. */
 function readArch(bytes: Buffer, from: number): number {
-  read.arch = NONE;
+  row.arch = NONE;
   if (from < 0 || bytes[from] <= COMMA) return from;
   const syncs: DmaRow['arch'][number][] = [];
   for (let at = from; ; at++) {
@@ -238,7 +271,7 @@ function readArch(bytes: Buffer, from: number): number {
       length: numbers[Slot.length],
     });
     if (bytes[at] === SEMICOLON) continue;
-    read.arch = syncs;
+    row.arch = syncs;
     return at;
   }
 }
@@ -251,7 +284,10 @@ function readCrc(bytes: Buffer, from: number): number {
   return end - from === 8 ? end : -1;
 }
 
-/** A reader of the rows of a trace whose devices are all declared. */
+/**
+ * A reader of the rows of a trace whose devices are all declared.
+ * @param onRow given each row; the object is used again for the next one
+ */
 export function createPlainDmaRowReader(
   { devices, kernel: { cpus } }: DmaIommuTrace,
   onRow: (row: DmaRow) => void,
@@ -275,8 +311,8 @@ export function createPlainDmaRowReader(
     at = next(bytes, readField(bytes, at, Slot.granules, SAFE_LIMIT));
     at = next(bytes, readField(bytes, at, Slot.slots, SAFE_LIMIT));
     at = next(bytes, readField(bytes, at, Slot.leaked, SAFE_LIMIT));
-    at = next(bytes, readCount(bytes, at, 'toBounce'));
-    at = next(bytes, readCount(bytes, at, 'fromBounce'));
+    at = next(bytes, readCount(bytes, at, row.toBounce));
+    at = next(bytes, readCount(bytes, at, row.fromBounce));
     at = next(bytes, readArch(bytes, at));
     at = next(bytes, readField(bytes, at, Slot.warn, SAFE_LIMIT));
     at = readCrc(bytes, at);
@@ -285,29 +321,20 @@ export function createPlainDmaRowReader(
     const device = wordNumber(names, bytes, dev, devEnd);
     const opNumber = wordNumber(ops, bytes, op, opEnd);
     if (bytes[at] !== NEWLINE || device < 0 || opNumber < 0) return -1;
-    const row: DmaRow = {
-      line,
-      time: numbers[Slot.time],
-      cpu: numbers[Slot.cpu],
-      device,
-      op: DMA_OPS[opNumber],
-      id: numbers[Slot.id],
-      phys: read.phys,
-      size: numbers[Slot.size],
-      dir: numbers[Slot.dir],
-      attrs: numbers[Slot.attrs],
-      dma: read.dma,
-      failed: read.failed,
-      result: read.result,
-      granules: numbers[Slot.granules],
-      slots: numbers[Slot.slots],
-      leaked: numbers[Slot.leaked],
-      toBounce: read.toBounce,
-      fromBounce: read.fromBounce,
-      arch: read.arch,
-      warn: numbers[Slot.warn],
-      crc: numbers[Slot.crc],
-    };
+    row.line = line;
+    row.time = numbers[Slot.time];
+    row.cpu = numbers[Slot.cpu];
+    row.device = device;
+    row.op = DMA_OPS[opNumber];
+    row.id = numbers[Slot.id];
+    row.size = numbers[Slot.size];
+    row.dir = numbers[Slot.dir];
+    row.attrs = numbers[Slot.attrs];
+    row.granules = numbers[Slot.granules];
+    row.slots = numbers[Slot.slots];
+    row.leaked = numbers[Slot.leaked];
+    row.warn = numbers[Slot.warn];
+    row.crc = numbers[Slot.crc];
     if (problemOfDmaRow(row) !== undefined) return -1;
     onRow(row);
     return at + 1;

@@ -27,7 +27,7 @@ export function recogniseIommu(head: Buffer): IommuFormat | undefined {
   return recognisesIovaText(head) ? 'iova-text' : undefined;
 }
 
-/** Takes what is read of a trace. */
+/** Takes what is read of a trace. Rows are used again. */
 export interface IommuSink {
   iova(trace: IovaTrace, row: IovaRow): void;
   dma(trace: DmaIommuTrace, row: DmaRow): void;
