@@ -15,6 +15,8 @@ export interface Bounce {
   nslots: number;
   /** The data in it. */
   data: ByteRange;
+  /** The buffer that the same id had mapped before. */
+  more: Bounce | undefined;
 }
 
 /** Who has which slots of the pool. */
@@ -45,7 +47,7 @@ export function bounceOf(
   const rounded = Math.ceil(data.length / table.granule) * table.granule;
   const believed = release.swiotlb.believesUnmapSize ? rounded : undefined;
   foretellRelease(pool, data.start, low, believed, taken);
-  return { device, line, slot: taken.slot, nslots: taken.nslots, data };
+  return { device, line, slot: taken.slot, nslots: taken.nslots, data, more: undefined };
 }
 
 /** Notes that a buffer has its slots, or that nobody has them. */

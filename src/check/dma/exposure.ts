@@ -64,7 +64,8 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
   const { player } = session;
   const { devices, system } = player;
   const bounces = createBounces(session);
-  const byId = new Map<number, Bounce[]>();
+  /** The last buffer of each id; it leads to the others. */
+  const byId = new Map<number, Bounce>();
   /** Of buffers whose granules go beyond their slots. */
   const exposures = new Map<Bounce, Exposure>();
   /** The same by the slots outside that they reach. */
@@ -173,14 +174,15 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
       if (isBounced(device, part.data.start)) made.push(exposureOf(row, part));
     }
     if (made.length === 0) return;
-    const bounced = made.map(({ bounce }) => bounce);
-    for (const bounce of bounced) setOwner(bounces, bounce, bounce);
-    const before = byId.get(row.id);
-    if (before === undefined) byId.set(row.id, bounced);
-    else before.push(...bounced);
+    for (const { bounce } of made) {
+      setOwner(bounces, bounce, bounce);
+      bounce.more = byId.get(row.id);
+      byId.set(row.id, bounce);
+    }
     const exposed = made.filter(({ outside }) => outside.length > 0);
     if (exposed.length > 0) tellExposed(row, exposed);
     checkPadding(row, made);
+    if (exposers.size === 0 && exposed.length === 0) return;
     for (const one of exposed) {
       exposures.set(one.bounce, one);
       eachSlot(one, (slot) => {
@@ -188,17 +190,25 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
         exposers.set(slot, those.add(one));
       });
     }
-    checkNeighbours(row, bounced);
+    for (const { bounce } of made) checkNeighbours(row, bounce);
   }
 
-  /** After data came into buffers: whether others' devices can read it. */
-  function checkNeighbours(row: DmaRow, filled: readonly Bounce[]): void {
-    if (exposers.size === 0) return;
-    for (const bounce of filled) {
-      for (let n = 0; n < bounce.nslots; n++) {
-        for (const one of exposers.get(bounce.slot + n) ?? []) checkNeighbour(row, bounce, one);
-      }
+  /** After data came into a buffer: whether others' devices can read it. */
+  function checkNeighbours(row: DmaRow, filled: Bounce): void {
+    for (let n = 0; n < filled.nslots; n++) {
+      for (const one of exposers.get(filled.slot + n) ?? []) checkNeighbour(row, filled, one);
     }
+  }
+
+  /** The same for all buffers of an id, in the order in which they were mapped. */
+  function checkAllNeighbours(row: DmaRow): void {
+    if (exposers.size > 0) for (const bounce of buffersOf(row.id)) checkNeighbours(row, bounce);
+  }
+
+  function buffersOf(id: number): Bounce[] {
+    const buffers: Bounce[] = [];
+    for (let one = byId.get(id); one !== undefined; one = one.more) buffers.push(one);
+    return buffers.reverse();
   }
 
   function checkNeighbour(row: DmaRow, filled: Bounce, one: Exposure): void {
@@ -220,7 +230,7 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
   }
 
   function forget(id: number): void {
-    for (const bounce of byId.get(id) ?? []) {
+    for (let bounce = byId.get(id); bounce !== undefined; bounce = bounce.more) {
       setOwner(bounces, bounce);
       const one = exposures.get(bounce);
       if (one === undefined) continue;
@@ -239,7 +249,7 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
       const { row } = outcome;
       if (!devices[row.device].untrusted || outcome.mapping === undefined) return;
       if (UNMAPS.has(row.op)) forget(row.id);
-      else if (BRINGS_DATA.has(row.op)) checkNeighbours(row, byId.get(row.id) ?? []);
+      else if (BRINGS_DATA.has(row.op)) checkAllNeighbours(row);
       else checkMap(outcome);
     },
   };
