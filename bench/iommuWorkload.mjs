@@ -31,11 +31,10 @@ const DEVICES = [
 ];
 
 /**
- * Maps and unmaps in any order; each pair is one map and its unmap.
- * @param slots that are in use, about
+ * Maps and unmaps in any order, while the pool is half full; each pair is one map and its unmap.
  * @param machine gives an address for a buffer, and takes it back
  */
-function work({ pairs, slots, seed = 5 }, machine) {
+function work(pairs, seed, machine) {
   const random = randomNumbers(seed);
   const live = [];
   let mapped = 0;
@@ -65,7 +64,7 @@ function work({ pairs, slots, seed = 5 }, machine) {
   }
 
   while (mapped < pairs) {
-    const isLow = machine.used() < slots;
+    const isLow = machine.used() < POOL.nslabs / 2;
     if (isLow && (live.length === 0 || random(16) > 0)) map();
     else unmap();
   }
@@ -75,7 +74,7 @@ function work({ pairs, slots, seed = 5 }, machine) {
 const seconds = (rows) => (rows / 1000).toFixed(3);
 
 /** What passes through an IOMMU, with all that recorders of such traces write but the bytes that leak. */
-export function writeDmaIommu(path, load) {
+export function writeDmaIommu(path, pairs, seed = 5) {
   const release = findIommuRelease(RELEASE);
   const pool = createPool(POOL, release.swiotlb.clampsTail);
   const allocator = createAllocator(pool, false, SEARCHERS.indexed);
@@ -124,7 +123,7 @@ export function writeDmaIommu(path, load) {
     );
   }
 
-  work(load, {
+  work(pairs, seed, {
     map(buffer) {
       const { device, phys, size, dir, cpu } = buffer;
       startCall(system, ++rows, cpu, rows);
@@ -145,7 +144,7 @@ export function writeDmaIommu(path, load) {
 }
 
 /** The same buffers without an IOMMU, as the canonical CSV. */
-export function writeBounced(path, load) {
+export function writeBounced(path, pairs, seed = 5) {
   const release = findRelease(RELEASE);
   const pool = createPool(POOL, release.clampsTail);
   const allocator = createAllocator(pool, false, SEARCHERS.indexed);
@@ -173,7 +172,7 @@ export function writeBounced(path, load) {
     );
   }
 
-  work(load, {
+  work(pairs, seed, {
     map(buffer) {
       const { device, phys, size, cpu } = buffer;
       const request = {

@@ -28,17 +28,16 @@ interface Source {
   through: number;
 }
 
-/**
- * Part of a page with one source. The parts of a page are a chain, and cover all of it. They are changed
- * in place: a pool's pages are written over and over.
- */
+/** Part of a page with one source. */
 interface Part {
-  /** Its last byte, in the page; its first is behind the part before. */
+  /** First and last byte, in the page. */
+  lo: number;
   hi: number;
-  /** Undefined where it is as before the trace. */
-  source: Source | undefined;
-  next: Part | undefined;
+  source: Source;
 }
+
+/** What is in a page: one source for all of it, or parts, sorted; between them it is as before the trace. */
+type Content = Source | Part[];
 
 /**
  * Physical memory that knows where its content comes from, in pages of 4096 bytes. Pages that are not
@@ -46,9 +45,9 @@ interface Part {
  */
 export interface Memory {
   /** By page number. */
-  pages: Map<number, Part>;
+  pages: Map<number, Content>;
   /** Pages that are written over and over, the pool's: they are found without a search. */
-  dense: (Part | undefined)[];
+  dense: (Content | undefined)[];
   /** Page number of the first of those. */
   denseFrom: number;
 }
@@ -68,92 +67,53 @@ export function createMemory(start = 0, length = 0): Memory {
   return { pages: new Map(), dense: new Array(count).fill(undefined), denseFrom };
 }
 
-function contentOf(memory: Memory, page: number): Part | undefined {
+function contentOf(memory: Memory, page: number): Content | undefined {
   const n = page - memory.denseFrom;
   return n >= 0 && n < memory.dense.length ? memory.dense[n] : memory.pages.get(page);
 }
 
-function setContent(memory: Memory, page: number, content: Part | undefined): void {
+function setContent(memory: Memory, page: number, content: Content | undefined): void {
   const n = page - memory.denseFrom;
   if (n >= 0 && n < memory.dense.length) memory.dense[n] = content;
   else if (content === undefined) memory.pages.delete(page);
   else memory.pages.set(page, content);
 }
 
-/** Makes one part of the next and this, where they have one source. */
-function joinNext(part: Part): void {
-  const { next } = part;
-  if (next === undefined || next.source !== part.source) return;
-  part.hi = next.hi;
-  part.next = next.next;
+/** Adds bytes of a page to its parts; to the last one, where they continue it. */
+function addPart(parts: Part[], lo: number, hi: number, source: Source | undefined): void {
+  if (source === undefined || lo > hi) return;
+  const last = parts.length === 0 ? undefined : parts[parts.length - 1];
+  if (last !== undefined && last.source === source && last.hi + 1 === lo) last.hi = hi;
+  else parts.push({ lo, hi, source });
 }
 
-/** Gives the bytes of a page from `lo` to `hi` a source; the page's parts afterwards. */
-function overwrite(parts: Part, lo: number, hi: number, source: Source | undefined): Part {
-  let before: Part | undefined;
-  let first = parts;
-  while (first.hi < lo) {
-    before = first;
-    first = first.next as Part;
-  }
-  let last = first;
-  while (last.hi < hi) last = last.next as Part;
-  const after = last.hi > hi ? last : last.next;
-  if (before === undefined ? lo > 0 : lo > before.hi + 1) {
-    // The first part keeps its front, and where it reaches further its back as well.
-    const back = last === first && after === last ? { ...last } : after;
-    first.hi = lo - 1;
-    first.next = { hi, source, next: back };
-    joinNext(first.next);
-    joinNext(first);
-    return parts;
-  }
-  let made = first;
-  if (after === first) {
-    made = { hi, source, next: first };
-    if (before !== undefined) before.next = made;
-  } else {
-    first.hi = hi;
-    first.source = source;
-    first.next = after;
-  }
-  joinNext(made);
-  if (before === undefined) return made;
-  joinNext(before);
-  return parts;
-}
-
-/** Gives a whole page a source. */
-function fillPage(memory: Memory, page: number, source: Source | undefined): void {
-  const parts = source === undefined ? undefined : contentOf(memory, page);
-  if (parts === undefined) {
-    setContent(memory, page, source && { hi: PAGE - 1, source, next: undefined });
-    return;
-  }
-  parts.hi = PAGE - 1;
-  parts.source = source;
-  parts.next = undefined;
-}
-
-/** Gives a part of a page a source. */
-function fillPart(
-  memory: Memory,
-  page: number,
+/** A page's content with the bytes from `lo` to `hi` replaced by a source, or by what was there before the trace. */
+function replace(
+  content: Content | undefined,
   lo: number,
   hi: number,
   source: Source | undefined,
-): void {
-  const parts = contentOf(memory, page);
-  if (parts === undefined && source === undefined) return;
-  const now = overwrite(
-    parts ?? { hi: PAGE - 1, source: undefined, next: undefined },
-    lo,
-    hi,
-    source,
-  );
-  const isBefore = now.source === undefined && now.next === undefined;
-  if (isBefore) setContent(memory, page, undefined);
-  else if (now !== parts) setContent(memory, page, now);
+): Content | undefined {
+  const parts: Part[] = [];
+  if (!Array.isArray(content)) {
+    addPart(parts, 0, lo - 1, content);
+    addPart(parts, lo, hi, source);
+    addPart(parts, hi + 1, PAGE - 1, content);
+  } else {
+    let n = 0;
+    for (; n < content.length && content[n].lo < lo; n++) {
+      const part = content[n];
+      addPart(parts, part.lo, Math.min(part.hi, lo - 1), part.source);
+      if (part.hi > hi) break;
+    }
+    addPart(parts, lo, hi, source);
+    for (; n < content.length; n++) {
+      const part = content[n];
+      addPart(parts, Math.max(part.lo, hi + 1), part.hi, part.source);
+    }
+  }
+  if (parts.length === 0) return undefined;
+  return parts[0].lo === 0 && parts[0].hi === PAGE - 1 ? parts[0].source : parts;
 }
 
 /** Gives bytes from `start` to `end`, not included, a source; a hot path. */
@@ -163,8 +123,14 @@ function fill(memory: Memory, start: number, end: number, source: Source | undef
     const page = Math.floor(at / PAGE);
     const first = page * PAGE;
     const until = Math.min(end, first + PAGE);
-    if (until - at === PAGE) fillPage(memory, page, source);
-    else fillPart(memory, page, at - first, until - 1 - first, source);
+    if (until - at === PAGE) {
+      setContent(memory, page, source);
+    } else {
+      const content = contentOf(memory, page);
+      if (content !== source) {
+        setContent(memory, page, replace(content, at - first, until - 1 - first, source));
+      }
+    }
     at = until;
   }
 }
@@ -216,23 +182,40 @@ function addPiece(pieces: Piece[], start: number, end: number, source: Source | 
 /** Where the bytes of a range come from, in the order of their addresses; every byte in one piece. */
 export function read(memory: Memory, start: number, length: number): Piece[] {
   const pieces: Piece[] = [];
-  const stop = start + length;
+  const end = start + length;
   let at = start;
-  while (at < stop) {
+  while (at < end) {
     const page = Math.floor(at / PAGE);
     const first = page * PAGE;
-    const until = Math.min(stop, first + PAGE);
-    let part = contentOf(memory, page);
-    if (part === undefined) addPiece(pieces, at, until, undefined);
-    for (; part !== undefined && at < until; part = part.next) {
-      const end = Math.min(first + part.hi + 1, until);
-      if (end <= at) continue;
-      addPiece(pieces, at, end, part.source);
-      at = end;
+    const until = Math.min(end, first + PAGE);
+    const content = contentOf(memory, page);
+    if (Array.isArray(content)) {
+      for (const { lo, hi, source } of content) {
+        if (first + hi < at || first + lo >= until) continue;
+        if (first + lo > at) addPiece(pieces, at, first + lo, undefined);
+        const from = Math.max(at, first + lo);
+        at = Math.min(first + hi + 1, until);
+        addPiece(pieces, from, at, source);
+      }
+      if (at < until) addPiece(pieces, at, until, undefined);
+    } else {
+      addPiece(pieces, at, until, content);
     }
     at = until;
   }
   return pieces;
+}
+
+/** Whether bytes of a page, from `lo` to `hi`, are zeroed. */
+function isPartZeroed(parts: readonly Part[], lo: number, hi: number): boolean {
+  let at = lo;
+  for (const part of parts) {
+    if (part.hi < at) continue;
+    if (part.lo > at || part.source !== ZEROES) return false;
+    at = part.hi + 1;
+    if (at > hi) return true;
+  }
+  return false;
 }
 
 /** Whether all bytes from `start` to `end`, not included, are zeroed; a hot path. */
@@ -242,12 +225,11 @@ export function isZeroed(memory: Memory, start: number, end: number): boolean {
     const page = Math.floor(at / PAGE);
     const first = page * PAGE;
     const until = Math.min(end, first + PAGE);
-    let part = contentOf(memory, page);
-    if (part === undefined) return false;
-    for (; part !== undefined && first + part.hi < until - 1; part = part.next) {
-      if (first + part.hi >= at && part.source !== ZEROES) return false;
+    const content = contentOf(memory, page);
+    if (content !== ZEROES) {
+      if (!Array.isArray(content)) return false;
+      if (!isPartZeroed(content, at - first, until - 1 - first)) return false;
     }
-    if (part?.source !== ZEROES) return false;
     at = until;
   }
   return true;
