@@ -226,7 +226,7 @@ function isPlainAddress(bytes: Buffer, from: number, to: number): boolean {
   if (digits < 1 || digits > RESULT_DIGITS || (bytes[start] === ZERO && digits > 1)) return false;
   for (let at = start; at < to; at++) {
     const byte = bytes[at];
-    if (byte > LOWER_F || (byte > NINE && byte < LOWER_A)) return false;
+    if (byte < ZERO || byte > LOWER_F || (byte > NINE && byte < LOWER_A)) return false;
   }
   return true;
 }
