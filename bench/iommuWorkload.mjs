@@ -31,10 +31,11 @@ const DEVICES = [
 ];
 
 /**
- * Maps and unmaps in any order, while the pool is half full; each pair is one map and its unmap.
+ * Maps and unmaps in any order; each pair is one map and its unmap.
+ * @param load how many pairs, and about how many slots are in use
  * @param machine gives an address for a buffer, and takes it back
  */
-function work(pairs, seed, machine) {
+function work({ pairs, slots, seed = 5 }, machine) {
   const random = randomNumbers(seed);
   const live = [];
   let mapped = 0;
@@ -64,7 +65,7 @@ function work(pairs, seed, machine) {
   }
 
   while (mapped < pairs) {
-    const isLow = machine.used() < POOL.nslabs / 2;
+    const isLow = machine.used() < slots;
     if (isLow && (live.length === 0 || random(16) > 0)) map();
     else unmap();
   }
@@ -74,7 +75,7 @@ function work(pairs, seed, machine) {
 const seconds = (rows) => (rows / 1000).toFixed(3);
 
 /** What passes through an IOMMU, with all that recorders of such traces write but the bytes that leak. */
-export function writeDmaIommu(path, pairs, seed = 5) {
+export function writeDmaIommu(path, load) {
   const release = findIommuRelease(RELEASE);
   const pool = createPool(POOL, release.swiotlb.clampsTail);
   const allocator = createAllocator(pool, false, SEARCHERS.indexed);
@@ -123,7 +124,7 @@ export function writeDmaIommu(path, pairs, seed = 5) {
     );
   }
 
-  work(pairs, seed, {
+  work(load, {
     map(buffer) {
       const { device, phys, size, dir, cpu } = buffer;
       startCall(system, ++rows, cpu, rows);
@@ -144,7 +145,7 @@ export function writeDmaIommu(path, pairs, seed = 5) {
 }
 
 /** The same buffers without an IOMMU, as the canonical CSV. */
-export function writeBounced(path, pairs, seed = 5) {
+export function writeBounced(path, load) {
   const release = findRelease(RELEASE);
   const pool = createPool(POOL, release.clampsTail);
   const allocator = createAllocator(pool, false, SEARCHERS.indexed);
@@ -172,7 +173,7 @@ export function writeBounced(path, pairs, seed = 5) {
     );
   }
 
-  work(pairs, seed, {
+  work(load, {
     map(buffer) {
       const { device, phys, size, cpu } = buffer;
       const request = {
