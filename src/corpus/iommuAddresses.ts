@@ -1,3 +1,4 @@
+import { dmaWords } from '../analysis/iommu/dmaColumns.js';
 import type { DmaRow, IovaRow } from '../events/iommu.js';
 import { hex } from '../events/numbers.js';
 import { addressWords, type Player } from '../replay/dmaIommu/player.js';
@@ -49,11 +50,11 @@ function pfnWord({ pfn, cause }: IovaOutcome): string {
 function dmaWord(outcome: DmaOutcome): string {
   const { row, played, player, mapping, cause } = outcome;
   if (played.hangs) return 'hang';
-  const hasFailed = played.dma === 'error' || (row.op === 'iova_link' && played.result !== '0');
+  const hasFailed = played.failed || (row.op === 'iova_link' && played.result !== '0');
   if (played.skipped) return 'failed: not-replayed';
   if (hasFailed) return `failed: ${cause ?? (isCollision(player) ? 'collision' : 'error')}`;
-  if (row.op === 'map_page') return played.dma + via(Number(played.result), row.phys[0].phys);
-  if (row.op !== 'map_sg' || mapping === undefined) return played.dma;
+  if (row.op === 'map_page') return dmaWords(played) + via(Number(played.result), row.phys[0].phys);
+  if (row.op !== 'map_sg' || mapping === undefined) return dmaWords(played);
   const { segments, owned, entries } = mapping;
   const { granule } = player.devices[row.device].table;
   // Each segment of an untrusted device is an entry; a trusted one's are joined, and never bounced.

@@ -100,6 +100,20 @@ function noEffects(): Effects {
   };
 }
 
+/** Nothing done, in an object that was used before; who keeps a list of the last call keeps its own. */
+function empty(effects: Effects): void {
+  effects.copiesIn = 0;
+  effects.bytesIn = 0;
+  effects.copiesOut = 0;
+  effects.bytesOut = 0;
+  if (effects.cacheSyncs.length > 0) effects.cacheSyncs = [];
+  effects.warnings = 0;
+  effects.strayFills = 0;
+  effects.strayCopies = 0;
+  if (effects.collisions.length > 0) effects.collisions = [];
+  if (effects.undone.length > 0) effects.undone = [];
+}
+
 /** A machine whose memory nobody has written, all of its pool's slots free. */
 export function createDmaSystem(
   release: IommuRelease,
@@ -129,7 +143,7 @@ export function startCall(system: DmaSystem, call: number, cpu: number, now: num
   system.call = call;
   system.cpu = cpu;
   system.now = now;
-  system.effects = noEffects();
+  empty(system.effects);
 }
 
 /** Whether a mapping of that direction carries data to the device. */

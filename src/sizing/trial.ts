@@ -1,4 +1,4 @@
-import { causeAtAnySize, causeOfFailure, type RefusedRequest } from '../analysis/cause.js';
+import { causeAtAnySize, causeOfFailure, type Refused } from '../analysis/cause.js';
 import { Op } from '../events/batch.js';
 import { emptyRequest, type MapRequest } from '../kernel/plan.js';
 import type { Release } from '../kernel/release.js';
@@ -197,7 +197,7 @@ function describe(
   event: number,
   chunk: Chunk,
   n: number,
-  outcome: RefusedRequest,
+  outcome: Refused,
 ): FailedRequest {
   const isEndless = outcome.answer.refusal === 'endless';
   const { cause, reason } = causeOfFailure(release, outcome);

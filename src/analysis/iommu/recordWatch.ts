@@ -23,16 +23,17 @@ export function createRecordWatch(keep: number): RecordWatch {
     recorded: 0,
     mismatches: 0,
     first: [],
-    onRow({ line, op, recorded, replayed }) {
-      if (Object.keys(recorded).length === 0) return;
+    onRow(row) {
+      if (!row.isRecorded) return;
       watch.recorded++;
+      if (row.isReproduced) return;
+      const [recorded, replayed] = [row.recorded(), row.replayed()];
       const columns = differingColumns(recorded, replayed);
-      if (columns.length === 0) return;
       watch.mismatches++;
       if (watch.first.length === keep) return;
       watch.first.push({
-        line,
-        recorded: `${op}: ${columnWords(recorded, columns)}`,
+        line: row.line,
+        recorded: `${row.op}: ${columnWords(recorded, columns)}`,
         replayed: columnWords(replayed, columns),
       });
     },

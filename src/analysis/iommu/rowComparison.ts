@@ -1,4 +1,4 @@
-import { columnWords, differingColumns, type RowColumns } from './columns.js';
+import { type Columns, columnWords, differingColumns, type RowColumns } from './columns.js';
 
 /** A row that two releases replay differently: the columns that differ, in words. */
 export interface RowDifference {
@@ -21,17 +21,19 @@ export interface RowComparison {
 
 /** Compares two replays row by row and keeps the first `keep` differences. */
 export function createRowComparison(keep: number): RowComparison {
-  let pending: RowColumns | undefined;
+  let pending: { line: number; replayed: Columns } | undefined;
   const comparison: RowComparison = {
     rows: 0,
     different: 0,
     first: [],
-    onOld(columns) {
-      pending = columns;
+    onOld(row) {
+      pending = { line: row.line, replayed: row.replayed() };
     },
-    onNew({ line, op, replayed }) {
+    onNew(row) {
+      const { line, op } = row;
       if (pending?.line !== line) return;
       comparison.rows++;
+      const replayed = row.replayed();
       const names = differingColumns(pending.replayed, replayed);
       if (names.length === 0) return;
       comparison.different++;

@@ -3,10 +3,17 @@ import { startCall } from '../../dma/system.js';
 import type { DmaIommuTrace, DmaRow } from '../../events/iommu.js';
 import { nextTimer, runTimer, type TimerEvent } from '../../iommu/iovaDomain.js';
 import type { IommuRelease } from '../../kernel/iommuRelease.js';
-import { createPlayer, type Mapping, noteRecorded, type Played, type Player } from './player.js';
-import { nothing, PLAYS, skipped } from './plays.js';
+import {
+  createPlayer,
+  type Mapping,
+  noteRecorded,
+  nothing,
+  type Played,
+  type Player,
+} from './player.js';
+import { PLAYS, skipped } from './plays.js';
 
-/** What became of one row. Reused for every row of a replay. */
+/** What became of one row. Reused for every row of a replay, as are the row and what was played. */
 export interface DmaOutcome {
   row: DmaRow;
   player: Player;
@@ -55,7 +62,7 @@ const HAS_NO_MAPPING: ReadonlySet<DmaRow['op']> = new Set([
 
 function play(player: Player, device: DmaDevice, row: DmaRow): Played {
   const played = PLAYS[row.op]?.(player, device, row) ?? nothing;
-  if (played.dma === 'error' && !row.failed) player.missing.add(row.id);
+  if (played.failed && !row.failed) player.missing.add(row.id);
   return played;
 }
 
@@ -82,15 +89,20 @@ export function createDmaSession(trace: DmaIommuTrace, release: IommuRelease): D
     timers: [],
   };
 
-  /** Runs the timers that are due, the earliest first. */
+  /** Runs the timers that are due, the earliest first. A hot path: there hardly ever is one. */
   function runTimers(now: number): void {
     const { devices } = player;
-    outcome.timers = [];
+    if (outcome.timers.length > 0) outcome.timers = [];
     for (;;) {
-      const due = devices.map(({ domain }) => nextTimer(domain));
-      const first = Math.min(...due);
-      if (first > now) return;
-      const device = due.indexOf(first);
+      let first = Number.POSITIVE_INFINITY;
+      let device = -1;
+      for (let n = 0; n < devices.length; n++) {
+        const due = nextTimer(devices[n].domain);
+        if (due >= first) continue;
+        first = due;
+        device = n;
+      }
+      if (device < 0 || first > now) return;
       outcome.timers.push({ ...runTimer(devices[device].domain), device });
     }
   }

@@ -65,14 +65,19 @@ export function createIovaSession(trace: IovaTrace, release: IommuRelease): Iova
     }
   }
 
-  /** Runs the timers that are due, the earliest first. */
+  /** Runs the timers that are due, the earliest first. A hot path: there hardly ever is one. */
   function runTimers(now: number): void {
-    outcome.timers = [];
+    if (outcome.timers.length > 0) outcome.timers = [];
     for (;;) {
-      const due = domains.map(nextTimer);
-      const first = Math.min(...due);
-      if (first > now) return;
-      const domain = due.indexOf(first);
+      let first = Number.POSITIVE_INFINITY;
+      let domain = -1;
+      for (let n = 0; n < domains.length; n++) {
+        const due = nextTimer(domains[n]);
+        if (due >= first) continue;
+        first = due;
+        domain = n;
+      }
+      if (domain < 0 || first > now) return;
       outcome.timers.push({ ...runTimer(domains[domain]), domain });
     }
   }

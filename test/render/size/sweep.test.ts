@@ -50,7 +50,7 @@ function report(sweep: SweepPoint[]): SizeReport {
   };
 }
 
-const PLAIN = { width: 100, colour: 0 as const, allocations: true };
+const PLAIN = { width: 100, colour: 0 as const, blocks: false, allocations: true };
 
 describe('a CSV cell', () => {
   test.each([
