@@ -80,7 +80,7 @@ async function replayReport(
     path,
     options,
     (known) => chooseReleases(options.kernel, known),
-    (session) => watchForReport(session, keepRows),
+    (session) => watchForReport(session, keepRows, undefined, renderer.draws),
     { opened, onIommu: pageTables.see },
   );
   const iommu = pageTables.facts();

@@ -1,0 +1,180 @@
+import type { Pool } from '../swiotlb/pool.js';
+
+/** Columns of time that a grid has at most, and rows of slots. */
+export const COLUMNS = 512;
+export const ROWS = 256;
+
+/** No device. */
+const NOBODY = -1;
+
+/**
+ * Which slots of one pool are in use, over time: a row per 2^shift slots, a column per
+ * `eventsPerColumn` events. A cell holds slots times events, so that cells can be merged without loss.
+ */
+export interface Grid {
+  pool: Pool;
+  /** Per slot: 1 while in use. A release may give back what is free already. */
+  taken: Uint8Array;
+  /** First slot of row 0, a multiple of 2^shift. */
+  first: number;
+  shift: number;
+  /** Slots that were ever taken: from `low` to before `high`. */
+  low: number;
+  high: number;
+  eventsPerColumn: number;
+  /** Per row: slots in use, the event since when, and the device that took some last. */
+  used: Int32Array;
+  since: Float64Array;
+  holder: Int32Array;
+  /** Per cell, row by row: slots times events. */
+  sum: Float32Array;
+  /** Per cell: the device with most of that, as far as a vote with one candidate tells, and by how much. */
+  owner: Int32Array;
+  lead: Float32Array;
+}
+
+/** A grid of a pool of which no slot was taken yet. */
+export function createGrid(pool: Pool, eventsPerColumn: number): Grid {
+  return {
+    pool,
+    taken: new Uint8Array(pool.nslabs),
+    first: 0,
+    shift: 0,
+    low: Number.POSITIVE_INFINITY,
+    high: 0,
+    eventsPerColumn,
+    ...emptyRows(),
+    ...emptyCells(),
+  };
+}
+
+function emptyRows(): Pick<Grid, 'used' | 'since' | 'holder'> {
+  return {
+    used: new Int32Array(ROWS),
+    since: new Float64Array(ROWS),
+    holder: new Int32Array(ROWS).fill(NOBODY),
+  };
+}
+
+function emptyCells(): Pick<Grid, 'sum' | 'owner' | 'lead'> {
+  return {
+    sum: new Float32Array(ROWS * COLUMNS),
+    owner: new Int32Array(ROWS * COLUMNS).fill(NOBODY),
+    lead: new Float32Array(ROWS * COLUMNS),
+  };
+}
+
+/** Adds to a cell. The owner is Boyer and Moore's majority candidate, by weight. */
+function add(grid: Grid, cell: number, weight: number, owner: number, lead: number): void {
+  grid.sum[cell] += weight;
+  if (grid.owner[cell] === owner) grid.lead[cell] += lead;
+  else if (grid.lead[cell] >= lead) grid.lead[cell] -= lead;
+  else {
+    grid.owner[cell] = owner;
+    grid.lead[cell] = lead - grid.lead[cell];
+  }
+}
+
+/** Enters what a row has held up to event `now`; to be called before that changes. */
+function settleRow(grid: Grid, row: number, now: number): void {
+  let from = grid.since[row];
+  grid.since[row] = now;
+  const used = grid.used[row];
+  if (used === 0) return;
+  const { eventsPerColumn } = grid;
+  while (from < now) {
+    const column = Math.floor(from / eventsPerColumn);
+    const to = Math.min(now, (column + 1) * eventsPerColumn);
+    const weight = used * (to - from);
+    add(grid, row * COLUMNS + column, weight, grid.holder[row], weight);
+    from = to;
+  }
+}
+
+/** Enters what all rows have held up to event `now`. */
+export function settle(grid: Grid, now: number): void {
+  for (let row = 0; row < ROWS; row++) settleRow(grid, row, now);
+}
+
+/** Slots from `slot` to before `end` change at event `now`: `value` 1 when a device takes them, 0 when given back. */
+export function changeSlots(
+  grid: Grid,
+  slot: number,
+  end: number,
+  value: 0 | 1,
+  device: number,
+  now: number,
+): void {
+  const last = Math.min(end, grid.pool.nslabs);
+  if (slot < 0 || slot >= last) return;
+  if (slot < grid.low || last > grid.high) widen(grid, slot, last, now);
+  const { first, shift, taken } = grid;
+  for (let at = slot; at < last; ) {
+    const row = (at - first) >>> shift;
+    const rowEnd = Math.min(last, first + ((row + 1) << shift));
+    let changed = 0;
+    for (; at < rowEnd; at++) {
+      changed += taken[at] ^ value;
+      taken[at] = value;
+    }
+    settleRow(grid, row, now);
+    if (value === 1) {
+      grid.used[row] += changed;
+      grid.holder[row] = device;
+    } else {
+      grid.used[row] -= changed;
+    }
+  }
+}
+
+/** Makes room for slots beyond those that were ever taken: moves the rows, or doubles their slots. */
+function widen(grid: Grid, slot: number, end: number, now: number): void {
+  const isNew = grid.high === 0;
+  grid.low = Math.min(grid.low, slot);
+  grid.high = Math.max(grid.high, end);
+  const isInside = grid.low >= grid.first && grid.high <= grid.first + (ROWS << grid.shift);
+  if (isInside && !isNew) return;
+  let { shift } = grid;
+  const rowsAt = (by: number): number => ((grid.high - 1) >>> by) - (grid.low >>> by) + 1;
+  while (rowsAt(shift) > ROWS) shift++;
+  // Half of the rows to spare on either side, so that a pool that fills up moves its rows seldom.
+  const spare = (ROWS - rowsAt(shift)) >>> 1;
+  const first = Math.max(0, (grid.low >>> shift) - spare) << shift;
+  settle(grid, now);
+  moveRows(grid, first, shift, now);
+}
+
+function moveRows(grid: Grid, first: number, shift: number, now: number): void {
+  const old = { ...grid };
+  Object.assign(grid, emptyRows(), emptyCells());
+  grid.first = first;
+  grid.shift = shift;
+  grid.since.fill(now);
+  for (let row = 0; row < ROWS; row++) {
+    const slot = old.first + (row << old.shift);
+    // Rows that were never touched may lie outside.
+    if (slot >= grid.high || slot + (1 << old.shift) <= grid.low) continue;
+    const target = (slot - first) >>> shift;
+    if (target < 0 || target >= ROWS) continue;
+    grid.used[target] += old.used[row];
+    if (old.holder[row] !== NOBODY) grid.holder[target] = old.holder[row];
+    for (let column = 0; column < COLUMNS; column++) {
+      const from = row * COLUMNS + column;
+      if (old.sum[from] === 0) continue;
+      add(grid, target * COLUMNS + column, old.sum[from], old.owner[from], old.lead[from]);
+    }
+  }
+}
+
+/** Makes one column of every two. All rows are settled. */
+export function halveColumns(grid: Grid): void {
+  const old = { ...grid };
+  Object.assign(grid, emptyCells());
+  grid.eventsPerColumn *= 2;
+  for (let from = 0; from < ROWS * COLUMNS; from++) {
+    if (old.sum[from] === 0) continue;
+    const row = from - (from % COLUMNS);
+    const cell = row + ((from - row) >> 1);
+    add(grid, cell, old.sum[from], old.owner[from], old.lead[from]);
+  }
+}

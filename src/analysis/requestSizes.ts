@@ -1,0 +1,42 @@
+import type { Observer } from '../replay/outcome.js';
+
+/** Requests of a range of sizes. */
+export interface SizeClass {
+  /** Bytes asked for: from this on, up to `to`. */
+  from: number;
+  to: number;
+  served: number;
+  failed: number;
+}
+
+/** Counts requests by size. */
+export interface SizeWatch extends Observer {
+  /** From the smallest size that was asked for to the largest, empty classes between them included. */
+  classes(): SizeClass[];
+}
+
+/** Sizes above 2^(n-1) and up to 2^n bytes, so that powers of two end a class. */
+function classOf(size: number): number {
+  return size <= 1 ? 0 : Math.min(32, 32 - Math.clz32(size - 1));
+}
+
+/** Counts requests by size, in classes that end at powers of two. */
+export function watchSizes(): SizeWatch {
+  const served = new Array<number>(33).fill(0);
+  const failed = new Array<number>(33).fill(0);
+  return {
+    onRequest({ size, allocation }) {
+      (allocation < 0 ? failed : served)[classOf(size)]++;
+    },
+    classes() {
+      const all = served.map((count, n) => ({
+        from: n === 0 ? 0 : 2 ** (n - 1) + 1,
+        to: 2 ** n,
+        served: count,
+        failed: failed[n],
+      }));
+      const isUsed = (one: SizeClass): boolean => one.served + one.failed > 0;
+      return all.slice(all.findIndex(isUsed), all.findLastIndex(isUsed) + 1);
+    },
+  };
+}

@@ -1,0 +1,111 @@
+import type { PoolOccupancy } from '../../analysis/occupancyMap.js';
+import { hex } from '../../events/numbers.js';
+import { AXIS_HEIGHT, axis, percentOf, timeWords } from './axis.js';
+import type { Drawing } from './drawing.js';
+import { LEVELS, packedCells, plainMap } from './mapCells.js';
+import { html, type Markup } from './markup.js';
+import { gutter } from './panel.js';
+import { mapId, placeOf } from './places.js';
+import { grouped, groupedOf } from './words.js';
+
+/** Pixels that a row of slots has in a small map, and the height that a large one gets. */
+const ROW_HEIGHT = 8;
+const LEAST_HEIGHT = 64;
+const MOST_HEIGHT = 320;
+
+/** Height of the strip of findings above a map. */
+const STRIP = 9;
+
+/** Slots that a map shows: from `low` to before `high`. */
+export interface SlotRange {
+  low: number;
+  high: number;
+}
+
+/** The slots that a pool's rows cover. */
+export function slotsShown({ firstSlot, slotsPerRow, rows }: PoolOccupancy): SlotRange {
+  return { low: firstSlot, high: firstSlot + slotsPerRow * rows };
+}
+
+/** One pool's map: a canvas that the script fills, over a plain one that needs none. */
+export function mapFigure(drawing: Drawing, number: number, range: SlotRange): Markup {
+  const { occupancy, columns, colours } = drawing;
+  const pool = occupancy.pools[number];
+  const id = mapId(drawing, number);
+  const rows = Math.ceil((range.high - range.low) / pool.slotsPerRow);
+  const height = Math.min(MOST_HEIGHT, Math.max(LEAST_HEIGHT, rows * ROW_HEIGHT));
+  const slots = range.high - range.low;
+  const top = (pool.firstSlot - range.low) / slots;
+  const share = (pool.rows * pool.slotsPerRow) / slots;
+  const labels = [
+    { y: STRIP + 7, text: `slot ${range.low}` },
+    { y: STRIP + height - 7, text: `${Math.min(range.high, pool.nslabs) - 1}` },
+  ];
+  const width = ((columns.buckets * columns.span) / Math.max(1, columns.events)) * 100;
+  return html`<figure class="map" id="${id}" data-map="${id}">
+<figcaption>${captionOf(drawing, pool)}</figcaption>
+<div class="plot">${gutter(labels, height + STRIP)}<div class="cells" tabindex="0" role="application" aria-label="Occupancy map of pool ${pool.pool}: time across, slots down. Arrow keys move, with Shift by ten; Home and End go to the first and the last event; Escape goes back." aria-describedby="${id}-said">
+<svg class="strip" width="100%" height="${STRIP}" aria-hidden="true">${strip(drawing, id)}</svg>
+<div class="field"><svg width="100%" height="${height}" aria-hidden="true"><svg width="${width.toFixed(3)}%" y="${(top * 100).toFixed(3)}%" height="${(share * 100).toFixed(3)}%">${plainMap(occupancy, pool, colours)}</svg></svg><canvas hidden></canvas><div class="focus" hidden></div></div>
+</div></div>
+<div class="plot"><span class="gutter"></span><svg class="axis" width="100%" height="${AXIS_HEIGHT}" aria-hidden="true">${axis(columns)}</svg></div>
+<p class="said" id="${id}-said" aria-live="polite"></p>
+</figure>`;
+}
+
+function captionOf({ occupancy, name }: Drawing, pool: PoolOccupancy): Markup {
+  const { firstSlot, rows, slotsPerRow, nslabs } = pool;
+  const last = Math.min(nslabs, firstSlot + rows * slotsPerRow) - 1;
+  const untouched = nslabs - (last - firstSlot + 1);
+  const beyond = untouched > 0 ? `; the other ${grouped(untouched)} were never used` : '';
+  return html`${name === '' ? '' : html`<b>${name}</b>, `}pool ${pool.pool} at <code>${hex(pool.base)}</code>: slots ${firstSlot} to ${last} of ${nslabs}${beyond}. A cell is ${groupedOf(slotsPerRow, 'slot')} by ${groupedOf(occupancy.eventsPerColumn, 'event')}.`;
+}
+
+/** Marks above the columns that have findings; the worst of a column is drawn last. */
+function strip(drawing: Drawing, id: string): Markup {
+  const { report, columns } = drawing;
+  const worst = new Map<number, string>();
+  for (const level of ['note', 'warning', 'error']) {
+    for (const finding of report.findings) {
+      if (finding.level !== level) continue;
+      const place = placeOf(finding, drawing);
+      if (place?.map === id) worst.set(place.column, level);
+    }
+  }
+  const width = `${Math.max(0.3, (100 * columns.span) / Math.max(1, columns.events)).toFixed(3)}%`;
+  return html`${[...worst].map(
+    ([column, level]) =>
+      html`<rect class="${level}" x="${percentOf(column, columns)}" width="${width}" height="${STRIP - 2}"/>`,
+  )}`;
+}
+
+/** What the script needs of a map. */
+export function mapData(drawing: Drawing, number: number, range: SlotRange): object {
+  const { occupancy, columns, colours } = drawing;
+  const pool = occupancy.pools[number];
+  const words = timeWords(columns);
+  return {
+    id: mapId(drawing, number),
+    ...range,
+    base: pool.base,
+    nslabs: pool.nslabs,
+    first: pool.firstSlot,
+    per: pool.slotsPerRow,
+    rows: pool.rows,
+    columns: occupancy.columns,
+    span: columns.span,
+    events: columns.events,
+    levels: LEVELS,
+    names: colours.names,
+    cells: packedCells(occupancy, pool, colours),
+    firstLines: [...columns.firstLine],
+    lastLines: [...columns.lastLine],
+    times: [...columns.firstTime].map((time) => words(time) ?? ''),
+  };
+}
+
+/** Names of devices beside their colours. */
+export function legend({ colours, report }: Drawing): Markup {
+  const others = report.devices.length > colours.names.length;
+  return html`<ul class="legend">${colours.names.map((name, n) => html`<li><svg width="12" height="12" aria-hidden="true"><rect class="c${n}" width="12" height="12"/></svg>${name}</li>`)}${others ? html`<li><svg width="12" height="12" aria-hidden="true"><rect class="c7" width="12" height="12"/></svg>other devices</li>` : ''}</ul>`;
+}

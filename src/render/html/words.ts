@@ -1,0 +1,24 @@
+import { html, type Markup } from './markup.js';
+
+/** A count with its thousands apart. */
+export function grouped(count: number): string {
+  return Math.round(count).toLocaleString('en-US');
+}
+
+/** `1 map`, `2,000 maps`. */
+export function groupedOf(count: number, singular: string, plural = `${singular}s`): string {
+  return `${grouped(count)} ${count === 1 ? singular : plural}`;
+}
+
+/** A part of a whole as a percentage: 0 and 100 only where it is that. */
+export function percent(part: number): string {
+  const rounded = Math.round(part * 100);
+  if (part > 0 && rounded === 0) return 'under 1 %';
+  if (part < 1 && rounded === 100) return 'over 99 %';
+  return `${rounded} %`;
+}
+
+/** Markup joined by other markup. */
+export function joined(parts: readonly Markup[], separator: Markup): Markup {
+  return html`${parts.flatMap((part, n) => (n === 0 ? [part] : [separator, part]))}`;
+}
