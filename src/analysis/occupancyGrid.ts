@@ -4,8 +4,11 @@ import type { Pool } from '../swiotlb/pool.js';
 export const COLUMNS = 512;
 export const ROWS = 256;
 
-/** No device. */
-const NOBODY = -1;
+/** Devices that a grid tells apart, by the order of their first slots; later ones share the last number. */
+export const HOLDERS = 32;
+
+/** Where no device holds half of a row. */
+export const SEVERAL = HOLDERS;
 
 /**
  * Which slots of one pool are in use, over time: a row per 2^shift slots, a column per
@@ -13,7 +16,7 @@ const NOBODY = -1;
  */
 export interface Grid {
   pool: Pool;
-  /** Per slot: 1 while in use. A release may give back what is free already. */
+  /** Per slot: its holder's number and 1, or 0 while free. A release may give back what is free already. */
   taken: Uint8Array;
   /** First slot of row 0, a multiple of 2^shift. */
   first: number;
@@ -22,14 +25,16 @@ export interface Grid {
   low: number;
   high: number;
   eventsPerColumn: number;
-  /** Per row: slots in use, the event since when, and the device that took some last. */
+  /** Per row: slots in use, the event since when, and who holds at least half of them. */
   used: Int32Array;
   since: Float64Array;
-  holder: Int32Array;
+  main: Uint8Array;
+  /** Per row and holder: slots. */
+  held: Int32Array;
   /** Per cell, row by row: slots times events. */
   sum: Float32Array;
-  /** Per cell: the device with most of that, as far as a vote with one candidate tells, and by how much. */
-  owner: Int32Array;
+  /** Per cell: who had most of that, as far as a vote with one candidate tells, and by how much. */
+  owner: Uint8Array;
   lead: Float32Array;
 }
 
@@ -48,18 +53,19 @@ export function createGrid(pool: Pool, eventsPerColumn: number): Grid {
   };
 }
 
-function emptyRows(): Pick<Grid, 'used' | 'since' | 'holder'> {
+function emptyRows(): Pick<Grid, 'used' | 'since' | 'main' | 'held'> {
   return {
     used: new Int32Array(ROWS),
     since: new Float64Array(ROWS),
-    holder: new Int32Array(ROWS).fill(NOBODY),
+    main: new Uint8Array(ROWS),
+    held: new Int32Array(ROWS * HOLDERS),
   };
 }
 
 function emptyCells(): Pick<Grid, 'sum' | 'owner' | 'lead'> {
   return {
     sum: new Float32Array(ROWS * COLUMNS),
-    owner: new Int32Array(ROWS * COLUMNS).fill(NOBODY),
+    owner: new Uint8Array(ROWS * COLUMNS),
     lead: new Float32Array(ROWS * COLUMNS),
   };
 }
@@ -86,7 +92,7 @@ function settleRow(grid: Grid, row: number, now: number): void {
     const column = Math.floor(from / eventsPerColumn);
     const to = Math.min(now, (column + 1) * eventsPerColumn);
     const weight = used * (to - from);
-    add(grid, row * COLUMNS + column, weight, grid.holder[row], weight);
+    add(grid, row * COLUMNS + column, weight, grid.main[row], weight);
     from = to;
   }
 }
@@ -96,35 +102,59 @@ export function settle(grid: Grid, now: number): void {
   for (let row = 0; row < ROWS; row++) settleRow(grid, row, now);
 }
 
-/** Slots from `slot` to before `end` change at event `now`: `value` 1 when a device takes them, 0 when given back. */
+/**
+ * Slots from `slot` to before `end` change hands at event `now`.
+ * @param holder number of the device that takes them, below HOLDERS; -1 where they are given back
+ */
 export function changeSlots(
   grid: Grid,
   slot: number,
   end: number,
-  value: 0 | 1,
-  device: number,
+  holder: number,
   now: number,
 ): void {
   const last = Math.min(end, grid.pool.nslabs);
   if (slot < 0 || slot >= last) return;
   if (slot < grid.low || last > grid.high) widen(grid, slot, last, now);
-  const { first, shift, taken } = grid;
+  const { first, shift } = grid;
   for (let at = slot; at < last; ) {
     const row = (at - first) >>> shift;
     const rowEnd = Math.min(last, first + ((row + 1) << shift));
-    let changed = 0;
-    for (; at < rowEnd; at++) {
-      changed += taken[at] ^ value;
-      taken[at] = value;
-    }
     settleRow(grid, row, now);
-    if (value === 1) {
-      grid.used[row] += changed;
-      grid.holder[row] = device;
-    } else {
-      grid.used[row] -= changed;
-    }
+    changeInRow(grid, row, at, rowEnd, holder);
+    at = rowEnd;
   }
+}
+
+function changeInRow(grid: Grid, row: number, from: number, end: number, holder: number): void {
+  const { taken, held } = grid;
+  const base = row * HOLDERS;
+  let change = 0;
+  for (let at = from; at < end; at++) {
+    const before = taken[at];
+    if (before > 0) {
+      held[base + before - 1]--;
+      change--;
+    }
+    taken[at] = holder + 1;
+  }
+  if (holder >= 0) {
+    held[base + holder] += end - from;
+    change += end - from;
+  }
+  grid.used[row] += change;
+  findMain(grid, row);
+}
+
+/** Who holds at least half of a row: whom it was, else a search. */
+function findMain(grid: Grid, row: number): void {
+  const { held, used, main } = grid;
+  const base = row * HOLDERS;
+  const isHalf = (holder: number): boolean => 2 * held[base + holder] >= used[row];
+  if (main[row] !== SEVERAL && isHalf(main[row])) return;
+  let holder = 0;
+  while (holder < HOLDERS && !isHalf(holder)) holder++;
+  main[row] = holder;
 }
 
 /** Makes room for slots beyond those that were ever taken: moves the rows, or doubles their slots. */
@@ -152,12 +182,14 @@ function moveRows(grid: Grid, first: number, shift: number, now: number): void {
   grid.since.fill(now);
   for (let row = 0; row < ROWS; row++) {
     const slot = old.first + (row << old.shift);
-    // Rows that were never touched may lie outside.
-    if (slot >= grid.high || slot + (1 << old.shift) <= grid.low) continue;
+    // Rows beyond what was ever taken may lie outside.
+    if (slot < first || slot >= grid.high) continue;
     const target = (slot - first) >>> shift;
-    if (target < 0 || target >= ROWS) continue;
     grid.used[target] += old.used[row];
-    if (old.holder[row] !== NOBODY) grid.holder[target] = old.holder[row];
+    for (let holder = 0; holder < HOLDERS; holder++) {
+      grid.held[target * HOLDERS + holder] += old.held[row * HOLDERS + holder];
+    }
+    findMain(grid, target);
     for (let column = 0; column < COLUMNS; column++) {
       const from = row * COLUMNS + column;
       if (old.sum[from] === 0) continue;

@@ -1,5 +1,5 @@
 import { Op } from '../events/batch.js';
-import type { Observer } from '../replay/outcome.js';
+import type { Observer, Outcome } from '../replay/outcome.js';
 import type { Session } from '../replay/session.js';
 import type { Pool } from '../swiotlb/pool.js';
 import {
@@ -7,8 +7,10 @@ import {
   changeSlots,
   createGrid,
   type Grid,
+  HOLDERS,
   halveColumns,
   ROWS,
+  SEVERAL,
   settle,
 } from './occupancyGrid.js';
 
@@ -18,13 +20,14 @@ export interface PoolOccupancy {
   /** Address of slot 0. */
   base: number;
   nslabs: number;
+  areas: number;
   /** Rows from the first slot that was ever taken to the last. */
   firstSlot: number;
   slotsPerRow: number;
   rows: number;
   /** Row by row, per column: the part of the slots that was in use, 0 to 1, as a mean over the column's events. */
   fraction: Float32Array;
-  /** The same cells: index into `devices` of who held most of it, -1 where nothing was in use. */
+  /** The same cells: index into `devices` of who held at least half of it, -1 where nobody surely did. */
   owner: Int16Array;
 }
 
@@ -38,7 +41,7 @@ export interface OccupancyMap {
   columns: number;
   /** Of each column but the last, which may have fewer: a power of two. */
   eventsPerColumn: number;
-  /** Names of owners, in the order of their first slots. */
+  /** Names of owners, in the order of their first slots; the last may stand for all others. */
   devices: string[];
   pools: PoolOccupancy[];
   /** Pools that had slots in use and are left out. */
@@ -59,6 +62,9 @@ const MAX_POOLS = 4;
  */
 export function watchOccupancy(session: Session): OccupancyWatch {
   const grids = new Map<Pool, Grid>();
+  /** By the device's number in the trace. */
+  const holders: number[] = [];
+  const names: string[] = [];
   const omitted = new Set<Pool>();
   let eventsPerColumn = 1;
   let events = 0;
@@ -80,6 +86,15 @@ export function watchOccupancy(session: Session): OccupancyWatch {
     return grid;
   }
 
+  function holderOf({ deviceNumber, device }: Outcome): number {
+    const known = holders[deviceNumber];
+    if (known !== undefined) return known;
+    holders[deviceNumber] = Math.min(names.length, HOLDERS - 1);
+    if (names.length === HOLDERS - 1) names.push('other devices');
+    else if (names.length < HOLDERS) names.push(device.name);
+    return holders[deviceNumber];
+  }
+
   /** @returns the number of the event, from 0 */
   function count(): number {
     if (events === COLUMNS * eventsPerColumn) {
@@ -93,48 +108,42 @@ export function watchOccupancy(session: Session): OccupancyWatch {
   }
 
   return {
-    onRequest({ answer, allocation, deviceNumber }) {
+    onRequest(outcome) {
+      const { answer, allocation } = outcome;
       const now = count();
       if (allocation < 0 || answer.pool === undefined) return;
       const grid = gridOf(answer.pool);
       if (grid === undefined) return;
       const { slot, plan } = answer;
-      changeSlots(grid, slot, slot + plan.nslots, 1, deviceNumber, now);
+      changeSlots(grid, slot, slot + plan.nslots, holderOf(outcome), now);
     },
-    onRelease({ op, released, deviceNumber }) {
+    onRelease({ op, released }) {
       // What the recorded kernel had refused is given back in the same event.
       const now = op === Op.unmap || op === Op.free ? count() : events - 1;
       if (released.pool === undefined) return;
       const grid = gridOf(released.pool);
       if (grid === undefined) return;
       const { slot, nslots } = released;
-      changeSlots(grid, slot, slot + nslots, 0, deviceNumber, now);
+      changeSlots(grid, slot, slot + nslots, -1, now);
     },
     atEnd() {
       for (const grid of grids.values()) settle(grid, events);
     },
     map() {
-      const numbers: number[] = [];
       const columns = Math.ceil(events / eventsPerColumn);
       return {
         events,
         columns,
         eventsPerColumn,
-        pools: [...grids.values()].map((grid) => poolOccupancy(grid, events, columns, numbers)),
-        devices: numbers.map((number) => session.device(number).name),
+        pools: [...grids.values()].map((grid) => poolOccupancy(grid, events, columns)),
+        devices: names,
         omittedPools: omitted.size,
       };
     },
   };
 }
 
-/** @param numbers the devices' numbers in the order of the map's; new ones are added */
-function poolOccupancy(
-  grid: Grid,
-  events: number,
-  columns: number,
-  numbers: number[],
-): PoolOccupancy {
+function poolOccupancy(grid: Grid, events: number, columns: number): PoolOccupancy {
   const { pool, shift, low, high, eventsPerColumn } = grid;
   const firstRow = (low - grid.first) >>> shift;
   const rows = Math.min(ROWS, ((high - 1 - grid.first) >>> shift) + 1) - firstRow;
@@ -149,22 +158,19 @@ function poolOccupancy(
       const inColumn = Math.min(eventsPerColumn, events - column * eventsPerColumn);
       const at = row * columns + column;
       fraction[at] = Math.min(1, grid.sum[from] / (slots * inColumn));
-      owner[at] = indexOf(numbers, grid.owner[from]);
+      const isSure = grid.owner[from] !== SEVERAL && 2 * grid.lead[from] >= grid.sum[from];
+      if (isSure) owner[at] = grid.owner[from];
     }
   }
   return {
     pool: pool.name,
     base: pool.base,
     nslabs: pool.nslabs,
+    areas: pool.areas,
     firstSlot,
     slotsPerRow: 1 << shift,
     rows,
     fraction,
     owner,
   };
-}
-
-function indexOf(numbers: number[], number: number): number {
-  const known = numbers.indexOf(number);
-  return known >= 0 ? known : numbers.push(number) - 1;
 }

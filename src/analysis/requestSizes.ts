@@ -15,22 +15,26 @@ export interface SizeWatch extends Observer {
   classes(): SizeClass[];
 }
 
-/** Sizes above 2^(n-1) and up to 2^n bytes, so that powers of two end a class. */
+/** log2 of the end of the first class, and of the last. */
+const FIRST = 6;
+const LAST = 32;
+
+/** Sizes above 2^(n-1) and up to 2^n bytes, so that powers of two end a class; all small ones are one. */
 function classOf(size: number): number {
-  return size <= 1 ? 0 : Math.min(32, 32 - Math.clz32(size - 1));
+  return size <= 1 << FIRST ? FIRST : Math.min(LAST, LAST - Math.clz32(size - 1));
 }
 
 /** Counts requests by size, in classes that end at powers of two. */
 export function watchSizes(): SizeWatch {
-  const served = new Array<number>(33).fill(0);
-  const failed = new Array<number>(33).fill(0);
+  const served = new Array<number>(LAST + 1).fill(0);
+  const failed = new Array<number>(LAST + 1).fill(0);
   return {
     onRequest({ size, allocation }) {
       (allocation < 0 ? failed : served)[classOf(size)]++;
     },
     classes() {
       const all = served.map((count, n) => ({
-        from: n === 0 ? 0 : 2 ** (n - 1) + 1,
+        from: n === FIRST ? 0 : 2 ** (n - 1) + 1,
         to: 2 ** n,
         served: count,
         failed: failed[n],

@@ -8,6 +8,7 @@ import { explainCommand } from './explainCommand.js';
 import { identifyCommand } from './identifyCommand.js';
 import { kernelsCommand } from './kernelsCommand.js';
 import { replayCommand } from './replayCommand.js';
+import { reportCommand } from './reportCommand.js';
 import { verifyCommand } from './verifyCommand.js';
 
 /** Examples that work on the shipped traces, for the end of each command's help. */
@@ -15,6 +16,11 @@ const SEED = 'traces/double-allocation/trace.log';
 const LOG = 'traces/full-or-not/dmesg.log';
 const EXAMPLES: Record<string, readonly string[]> = {
   replay: [SEED, `${SEED} --kernel v6.9`, `${SEED} --json --no-allocations`],
+  report: [
+    `report ${SEED} --html report.html`,
+    `report ${SEED} --old v6.8 --new v6.9 --html report.html`,
+    'report traces/fragmented/trace.csv --plot occupancy -o occupancy.svg',
+  ],
   verify: [`verify ${SEED} --kernel v6.8`, 'verify traces/*/trace.csv'],
   diff: [
     `diff ${SEED} --old v6.8 --new v6.9`,
@@ -57,6 +63,7 @@ export function createProgram(): Command {
     .version(packageVersion(), '-V, --version')
     .option('--no-color', 'no colours, whatever the terminal');
   program.addCommand(replayCommand(), { isDefault: true });
+  program.addCommand(reportCommand());
   program.addCommand(verifyCommand());
   program.addCommand(identifyCommand());
   program.addCommand(diffCommand());

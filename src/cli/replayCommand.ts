@@ -42,26 +42,29 @@ export function replayCommand(): Command {
     )
     .option('--json', 'short for --output json')
     .option('-o, --file <file>', 'write the report to a file, complete or not at all')
-    .option('--no-allocations', 'leave the list of allocations out')
-    .addOption(
-      new Option('--fail-on <level>', 'the least bad finding that makes the exit status 1')
-        .choices(['error', 'warning', 'never'])
-        .default('error'),
-    )
-    .action((paths: string[], options: Options) =>
-      eachTrace(
-        paths,
-        options.file,
-        byKind(
-          options,
-          (input, output) =>
-            replayIommuReport(input, output, options, paths.indexOf(input.path) > 0),
-          (path, output, source) =>
-            replayReport(path, output, source, options, paths.indexOf(path) > 0),
-        ),
+    .option('--no-allocations', 'leave the list of allocations out');
+  addFailOn(command).action((paths: string[], options: Options) =>
+    eachTrace(
+      paths,
+      options.file,
+      byKind(
+        options,
+        (input, output) => replayIommuReport(input, output, options, paths.indexOf(input.path) > 0),
+        (path, output, source) =>
+          replayReport(path, output, source, options, paths.indexOf(path) > 0),
       ),
-    );
+    ),
+  );
   return command;
+}
+
+/** Adds `--fail-on`. */
+export function addFailOn(command: Command): Command {
+  return command.addOption(
+    new Option('--fail-on <level>', 'the least bad finding that makes the exit status 1')
+      .choices(['error', 'warning', 'never'])
+      .default('error'),
+  );
 }
 
 /** Replays one trace of the slot allocator, and reports. */
@@ -98,7 +101,8 @@ async function replayReport(
   return strictProblem(options, path, info) ?? verdict(report, options.failOn);
 }
 
-function verdict(
+/** The exit status of a replay. */
+export function verdict(
   { counts, losses, iommu }: Pick<Report, 'counts' | 'losses' | 'iommu'>,
   failOn: FailOn,
 ): number {

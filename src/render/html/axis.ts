@@ -43,7 +43,8 @@ function ticksOf(timeline: Timeline): Tick[] {
   const words = timeWords(timeline);
   const buckets = scaleLinear([0, events], [0, 1])
     .ticks(TICKS)
-    .filter((event) => Number.isInteger(event) && event < events)
+    // A name at the very end would run into the one before.
+    .filter((event) => Number.isInteger(event) && event <= 0.94 * events)
     .map((event) => Math.floor(event / span));
   return [...new Set(buckets)].map((bucket) => ({
     percent: (100 * bucket * span) / events,
@@ -59,7 +60,7 @@ function ticksOf(timeline: Timeline): Tick[] {
 export function axis(timeline: Timeline): Markup {
   return html`${ticksOf(timeline).map(({ percent, time, line }, n) => {
     const x = `${Number(percent.toFixed(3))}%`;
-    const anchor = percent < 3 ? 'start' : percent > 94 ? 'end' : 'middle';
+    const anchor = percent < 3 ? 'start' : 'middle';
     return html`<g class="${n % 2 === 1 ? 'tick odd' : 'tick'}"><line x1="${x}" x2="${x}" y1="0" y2="5"/>
 <text x="${x}" y="18" text-anchor="${anchor}">${time ?? `line ${line}`}</text>
 ${time === undefined ? '' : html`<text x="${x}" y="32" text-anchor="${anchor}">line ${line}</text>`}</g>`;

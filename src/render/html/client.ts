@@ -60,7 +60,7 @@ export function drawMap({ data, bytes, figure }: MapView): void {
   const image = new ImageData(data.columns, data.rows);
   bytes.forEach((cell, n) => {
     if (cell === 0) return;
-    const part = 0.2 + (0.8 * (cell & 15)) / data.levels;
+    const part = 0.3 + (0.7 * (cell & 15)) / data.levels;
     const colour = colours[(cell >> 4) - 1];
     for (let at = 0; at < 3; at++) {
       image.data[4 * n + at] = ground[at] + (colour[at] - ground[at]) * part;
@@ -93,14 +93,14 @@ export function cellWords({ data, bytes, column, row }: MapView): string {
   const at = row - (data.first - data.low) / data.per;
   const cell = at >= 0 && at < data.rows ? bytes[at * data.columns + column] : 0;
   const level = cell & 15;
-  const owner = data.names[(cell >> 4) - 1] ?? 'other devices';
+  const owner = data.names[(cell >> 4) - 1] ?? 'several or other devices';
   const full = level === data.levels ? 'all' : `about ${Math.round((100 * level) / data.levels)} %`;
   const lines = rangeWords(data.firstLines[column], data.lastLines[column]);
   return [
     `line ${lines}`,
     data.times[column],
     `slot ${rangeWords(slot, end)} at 0x${(data.base + slot * 2048).toString(16)}`,
-    level === 0 ? 'free' : `${full} in use, most of it by ${owner}`,
+    level === 0 ? 'free' : `${full} in use, by ${owner}`,
   ]
     .filter((part) => part !== '')
     .join(' · ');

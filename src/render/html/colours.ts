@@ -6,6 +6,8 @@ export const NAMED = 7;
 /** The colour of each device, by name: 0 to `NAMED` - 1, `NAMED` for all others. */
 export interface Colours {
   names: string[];
+  /** Devices without one. */
+  others: number;
   of(device: string): number;
 }
 
@@ -17,13 +19,11 @@ export function coloursOf(reports: readonly Report[]): Colours {
       peaks.set(name, Math.max(peakSlots, peaks.get(name) ?? 0));
     }
   }
-  const names = [...peaks]
-    .filter(([, peak]) => peak > 0)
-    .sort(([, a], [, b]) => b - a)
-    .slice(0, NAMED)
-    .map(([name]) => name);
+  const holders = [...peaks].filter(([, peak]) => peak > 0).sort(([, a], [, b]) => b - a);
+  const names = holders.slice(0, NAMED).map(([name]) => name);
   return {
     names,
+    others: holders.length - names.length,
     of(device) {
       const known = names.indexOf(device);
       return known < 0 ? NAMED : known;

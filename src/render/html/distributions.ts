@@ -1,6 +1,5 @@
 import type { PoolFragmentation } from '../../analysis/fragmentation.js';
 import type { SizeClass } from '../../analysis/requestSizes.js';
-import { sizeWords } from '../../check/words.js';
 import { barChart } from './bars.js';
 import type { Panel } from './panel.js';
 import { grouped } from './words.js';
@@ -31,9 +30,10 @@ export function fragmentationChart(end: PoolFragmentation, worst: PoolFragmentat
   );
 }
 
-/** A class of sizes by its upper end. */
+/** `64`, `4K`: a class of sizes by its upper end, in bytes. */
 function sizeName({ to }: SizeClass): string {
-  return sizeWords(to).replace(/ bytes?$/, ' B');
+  if (to < 1024) return `${to}`;
+  return to < 2 ** 20 ? `${to / 1024}K` : `${to / 2 ** 20}M`;
 }
 
 /** Requests by size. */

@@ -11,11 +11,15 @@ const UNFOLDED = 12;
 
 const LEVELS: readonly Level[] = ['error', 'warning', 'note'];
 
-/** Findings by rule, worst first; each goes to its place in the map. */
+/**
+ * Findings by rule, worst first; each goes to its place in the map.
+ * @param unfolded how many of a rule are shown without being asked for
+ */
 export function findingList(
   drawing: Drawing,
   findings: readonly Finding[],
   counts: ReadonlyMap<RuleId, number>,
+  unfolded = UNFOLDED,
 ): Markup {
   const rules = LEVELS.flatMap((level) =>
     (Object.keys(RULES) as RuleId[]).filter(
@@ -32,7 +36,7 @@ export function findingList(
         ? html`<li class="soft">and ${grouped(count - listed.length)} more</li>`
         : '';
     const { level, summary } = RULES[rule];
-    const open = listed.length <= UNFOLDED ? html` open` : '';
+    const open = listed.length <= unfolded ? html` open` : '';
     return html`<details class="rule"${open}><summary><b class="${level}">${level}</b> <b>${rule}</b> (${grouped(count)}): ${summary}</summary>
 <ul class="findings">${items}${more}</ul></details>`;
   })}`;

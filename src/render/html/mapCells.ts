@@ -12,7 +12,8 @@ function cellBytes(map: OccupancyMap, pool: PoolOccupancy, colours: Colours): Ui
   return Uint8Array.from(pool.fraction, (fraction, n) => {
     if (fraction === 0) return 0;
     // What is in use at all must show.
-    return ((colourOf[pool.owner[n]] + 1) << 4) | Math.ceil(fraction * LEVELS);
+    const colour = colourOf[pool.owner[n]] ?? NAMED;
+    return ((colour + 1) << 4) | Math.ceil(fraction * LEVELS);
   });
 }
 

@@ -1,10 +1,13 @@
 import type { PoolOccupancy } from '../../analysis/occupancyMap.js';
+import type { Timeline } from '../../analysis/timeline.js';
 import { hex } from '../../events/numbers.js';
 import { AXIS_HEIGHT, axis, percentOf, timeWords } from './axis.js';
+import { NAMED } from './colours.js';
 import type { Drawing } from './drawing.js';
 import { LEVELS, packedCells, plainMap } from './mapCells.js';
 import { html, type Markup } from './markup.js';
-import { gutter } from './panel.js';
+import { occupancyChart } from './occupancyChart.js';
+import { gutter, panelMarkup } from './panel.js';
 import { mapId, placeOf } from './places.js';
 import { grouped, groupedOf } from './words.js';
 
@@ -14,7 +17,7 @@ const LEAST_HEIGHT = 64;
 const MOST_HEIGHT = 320;
 
 /** Height of the strip of findings above a map. */
-const STRIP = 9;
+const STRIP = 12;
 
 /** Slots that a map shows: from `low` to before `high`. */
 export interface SlotRange {
@@ -37,8 +40,14 @@ export function mapFigure(drawing: Drawing, number: number, range: SlotRange): M
   const slots = range.high - range.low;
   const top = (pool.firstSlot - range.low) / slots;
   const share = (pool.rows * pool.slotsPerRow) / slots;
+  const areas = areaStarts(pool, range).map(({ area, part }) => ({
+    text: `area ${area}`,
+    y: Math.round(STRIP + part * height),
+  }));
   const labels = [
-    { y: STRIP + 7, text: `slot ${range.low}` },
+    ...areas.filter(({ y }) => y > STRIP + 20 && y < STRIP + height - 20),
+    ...(drawing.report.findings.length > 0 ? [{ y: 4, text: 'findings' }] : []),
+    { y: STRIP + 8, text: `slot ${range.low}` },
     { y: STRIP + height - 7, text: `${Math.min(range.high, pool.nslabs) - 1}` },
   ];
   const width = ((columns.buckets * columns.span) / Math.max(1, columns.events)) * 100;
@@ -46,11 +55,26 @@ export function mapFigure(drawing: Drawing, number: number, range: SlotRange): M
 <figcaption>${captionOf(drawing, pool)}</figcaption>
 <div class="plot">${gutter(labels, height + STRIP)}<div class="cells" tabindex="0" role="application" aria-label="Occupancy map of pool ${pool.pool}: time across, slots down. Arrow keys move, with Shift by ten; Home and End go to the first and the last event; Escape goes back." aria-describedby="${id}-said">
 <svg class="strip" width="100%" height="${STRIP}" aria-hidden="true">${strip(drawing, id)}</svg>
-<div class="field"><svg width="100%" height="${height}" aria-hidden="true"><svg width="${width.toFixed(3)}%" y="${(top * 100).toFixed(3)}%" height="${(share * 100).toFixed(3)}%">${plainMap(occupancy, pool, colours)}</svg></svg><canvas hidden></canvas><div class="focus" hidden></div></div>
+<div class="field"><svg width="100%" height="${height}" aria-hidden="true"><svg width="${width.toFixed(3)}%" y="${(top * 100).toFixed(3)}%" height="${(share * 100).toFixed(3)}%">${plainMap(occupancy, pool, colours)}</svg></svg><canvas hidden></canvas><svg class="areas" width="100%" height="${height}" aria-hidden="true">${areas.map(({ y }) => html`<line x1="0" x2="100%" y1="${y - STRIP}" y2="${y - STRIP}"/>`)}</svg><div class="focus" hidden></div></div>
 </div></div>
-<div class="plot"><span class="gutter"></span><svg class="axis" width="100%" height="${AXIS_HEIGHT}" aria-hidden="true">${axis(columns)}</svg></div>
+${axisMarkup(columns)}
 <p class="said" id="${id}-said" aria-live="polite"></p>
 </figure>`;
+}
+
+/** Areas that are shown by lines: more would hide the map. */
+const MOST_AREAS = 16;
+
+/** Where areas begin, as a part of the way down. */
+function areaStarts(
+  { areas, nslabs }: PoolOccupancy,
+  { low, high }: SlotRange,
+): { area: number; part: number }[] {
+  if (areas > MOST_AREAS) return [];
+  return Array.from({ length: areas }, (_, area) => ({
+    area,
+    part: (area * Math.floor(nslabs / areas) - low) / (high - low),
+  })).filter(({ part }) => part > 0 && part < 1);
 }
 
 function captionOf({ occupancy, name }: Drawing, pool: PoolOccupancy): Markup {
@@ -75,7 +99,7 @@ function strip(drawing: Drawing, id: string): Markup {
   const width = `${Math.max(0.3, (100 * columns.span) / Math.max(1, columns.events)).toFixed(3)}%`;
   return html`${[...worst].map(
     ([column, level]) =>
-      html`<rect class="${level}" x="${percentOf(column, columns)}" width="${width}" height="${STRIP - 2}"/>`,
+      html`<rect class="${level}" x="${percentOf(column, columns)}" width="${width}" height="${STRIP - 4}"/>`,
   )}`;
 }
 
@@ -104,8 +128,26 @@ export function mapData(drawing: Drawing, number: number, range: SlotRange): obj
   };
 }
 
-/** Names of devices beside their colours. */
-export function legend({ colours, report }: Drawing): Markup {
-  const others = report.devices.length > colours.names.length;
-  return html`<ul class="legend">${colours.names.map((name, n) => html`<li><svg width="12" height="12" aria-hidden="true"><rect class="c${n}" width="12" height="12"/></svg>${name}</li>`)}${others ? html`<li><svg width="12" height="12" aria-hidden="true"><rect class="c7" width="12" height="12"/></svg>other devices</li>` : ''}</ul>`;
+/** Slots in use over time, above its axis. */
+export function chartFigure({ timeline, colours }: Drawing, peak: number): Markup {
+  return html`<figure>${panelMarkup(occupancyChart(timeline, colours, peak))}${axisMarkup(timeline)}</figure>`;
+}
+
+/** The axis below a panel. */
+function axisMarkup(timeline: Timeline): Markup {
+  return html`<div class="plot"><span class="gutter"></span><svg class="axis" width="100%" height="${AXIS_HEIGHT}" aria-hidden="true">${axis(timeline)}</svg></div>`;
+}
+
+/** Names of devices beside their colours, and what the other marks are. */
+export function legend(drawings: readonly Drawing[]): Markup {
+  const { names, others } = drawings[0].colours;
+  const isMixed = drawings.some(({ occupancy: { pools } }) =>
+    pools.some(({ owner, fraction }) => owner.some((who, n) => who < 0 && fraction[n] > 0)),
+  );
+  const grey = [...(others > 0 ? ['other devices'] : []), ...(isMixed ? ['several devices'] : [])];
+  const entry = (className: string, words: string): Markup =>
+    html`<li><svg width="12" height="12" aria-hidden="true"><rect class="${className}" width="12" height="12"/></svg>${words}</li>`;
+  return html`<ul class="legend">${names.map((name, n) => entry(`c${n}`, name))}${
+    grey.length > 0 ? entry(`c${NAMED}`, grey.join(', ')) : ''
+  }${drawings.some(({ report }) => report.summary.failed > 0) ? entry('refused', 'failed requests, above') : ''}</ul>`;
 }

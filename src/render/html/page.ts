@@ -2,19 +2,21 @@ import type { PageTableReport } from '../../report/pageTableReport.js';
 import { mostBroken, type Report } from '../../report/report.js';
 import { renderIommuText } from '../iommu.js';
 import type { RenderOptions } from '../table.js';
-import { AXIS_HEIGHT, axis } from './axis.js';
 import { coloursOf } from './colours.js';
 import { fragmentationChart, sizesChart } from './distributions.js';
 import { pageDocument } from './document.js';
 import { type Drawing, drawingOf } from './drawing.js';
 import { findingList } from './findingList.js';
-import { legend, mapData, mapFigure, slotsShown } from './mapFigure.js';
+import { chartFigure, legend, mapData, mapFigure, slotsShown } from './mapFigure.js';
 import { html, type Markup } from './markup.js';
-import { occupancyChart, peakOf } from './occupancyChart.js';
+import { peakOf } from './occupancyChart.js';
 import { panelMarkup } from './panel.js';
 import { allocationTable, causeTable, deviceTable, fragmentationTable } from './tables.js';
 import { facts, lossNotice, verdictSentence } from './verdict.js';
-import { grouped, groupedOf } from './words.js';
+import { groupedOf } from './words.js';
+
+/** Allocations that are shown unfolded. */
+const UNFOLDED = 24;
 
 /** A replay's report as one page. */
 export function renderHtml(report: Report, options: RenderOptions): Iterable<string> {
@@ -36,7 +38,7 @@ function* sections(drawing: Drawing, options: RenderOptions): Generator<Markup> 
   yield fragmentation(drawing);
   yield html`<section><h2 id="devices">Devices</h2>${deviceTable(report)}</section>`;
   if (options.allocations && report.allocations.total > 0) {
-    yield html`<section><h2 id="allocations">Allocations</h2>${allocationTable(report)}</section>`;
+    yield allocations(report);
   }
   if (report.iommu !== undefined) yield iommuText({ ...report, iommu: report.iommu }, options);
   yield html`</main>`;
@@ -44,12 +46,11 @@ function* sections(drawing: Drawing, options: RenderOptions): Generator<Markup> 
 
 /** Slots by device over time, and the maps, on one axis. */
 function occupancy(drawing: Drawing): Markup {
-  const { timeline, occupancy, colours } = drawing;
+  const { timeline, occupancy } = drawing;
   if (timeline.events === 0) return html``;
   const most = html`<p class="soft">Slots in use, the most in each step, by device. Time goes by events, so that a burst is as wide as the calls it is made of.</p>`;
-  return html`<section><h2 id="occupancy">Occupancy</h2>${most}${legend(drawing)}
-<figure>${panelMarkup(occupancyChart(timeline, colours, peakOf(timeline)))}
-<div class="plot"><span class="gutter"></span><svg class="axis" width="100%" height="${AXIS_HEIGHT}" aria-hidden="true">${axis(timeline)}</svg></div></figure>
+  return html`<section><h2 id="occupancy">Occupancy</h2>${most}${legend([drawing])}
+${chartFigure(drawing, peakOf(timeline))}
 ${occupancy.pools.map((pool, n) => mapFigure(drawing, n, slotsShown(pool)))}
 ${occupancy.omittedPools > 0 ? html`<p class="soft">${groupedOf(occupancy.omittedPools, 'more pool')} had slots in use and are not drawn.</p>` : ''}</section>`;
 }
@@ -58,9 +59,15 @@ function fragmentation({ report, sizes }: Drawing): Markup {
   const end = mostBroken(report.fragmentation.end);
   const worst = mostBroken(report.fragmentation.worst);
   return html`<section><h2 id="fragmentation">Fragmentation and sizes</h2><div class="sides">
-<figure><figcaption>Free slots by the length of the run they are in: ${grouped(end.freeSlots)} at the end (left), ${grouped(worst.freeSlots)} at worst (right)</figcaption>${panelMarkup(fragmentationChart(end, worst))}</figure>
-${sizes.length === 0 ? '' : html`<figure><figcaption>Requests by size, up to: served, and failed above</figcaption>${panelMarkup(sizesChart(sizes))}</figure>`}
+<figure><figcaption>Free slots by length of their run: at the end (left), at worst (right)</figcaption>${panelMarkup(fragmentationChart(end, worst))}</figure>
+${sizes.length === 0 ? '' : html`<figure><figcaption>Requests by size, up to so many bytes; failed ones on top</figcaption>${panelMarkup(sizesChart(sizes))}</figure>`}
 </div>${fragmentationTable(end, worst)}</section>`;
+}
+
+/** Long lists are folded: the page is about what is wrong. */
+function allocations(report: Report): Markup {
+  const open = report.allocations.total <= UNFOLDED ? html` open` : '';
+  return html`<section><h2 id="allocations">Allocations</h2><details${open}><summary>${groupedOf(report.allocations.total, 'request')}</summary>${allocationTable(report)}</details></section>`;
 }
 
 function iommuText(report: PageTableReport, options: RenderOptions): Markup {

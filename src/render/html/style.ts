@@ -7,14 +7,14 @@
 const COLOURS = `
 :root{color-scheme:light dark;--ground:#ffffff;--text:#1b1f24;--soft:#57606a;--rule:#d0d7de;--cell:#f3f4f6;
 --head:#f6f8fa;--link:#0550ae;--focus:#0969da;--error:#b3261e;--warning:#8a5a00;--note:#0550ae;--good:#116329;
---end:#4477aa;--worst:#ee8866;
+--end:#6b7785;--worst:#c8752c;
 --c0:#4477aa;--c1:#ccaa33;--c2:#aa3377;--c3:#44aacc;--c4:#228833;--c5:#ee8866;--c6:#664488;--c7:#8c9299}
 @media (prefers-color-scheme:dark){:root{--ground:#15181c;--text:#e3e6ea;--soft:#9aa4af;--rule:#343a42;
 --cell:#1f242a;--head:#1d2127;--link:#79b8ff;--focus:#58a6ff;--error:#ff7b72;--warning:#e3b341;--note:#79b8ff;
---good:#56d364;--end:#6699cc;--worst:#ee9977;
+--good:#56d364;--end:#8d99a6;--worst:#e0964f;
 --c0:#6699cc;--c1:#ddbb55;--c2:#dd77aa;--c3:#66ccee;--c4:#55bb66;--c5:#ee9977;--c6:#aa88dd;--c7:#7d858e}}
 @media print{:root{--ground:#ffffff;--text:#000000;--soft:#444444;--rule:#bbbbbb;--cell:#f3f4f6;--head:#f6f8fa;
---link:#000000;--error:#b3261e;--warning:#8a5a00;--note:#0550ae;--good:#116329;--end:#4477aa;--worst:#ee8866;
+--link:#000000;--error:#b3261e;--warning:#8a5a00;--note:#0550ae;--good:#116329;--end:#6b7785;--worst:#c8752c;
 --c0:#4477aa;--c1:#ccaa33;--c2:#aa3377;--c3:#44aacc;--c4:#228833;--c5:#ee8866;--c6:#664488;--c7:#8c9299}}
 `;
 
@@ -47,15 +47,16 @@ a{color:var(--link)}
 :focus-visible{outline:2px solid var(--focus);outline-offset:2px}
 .verdict{font-size:20px;line-height:1.3;margin:4px 0 10px;font-weight:600}
 .error{color:var(--error)}.warning{color:var(--warning)}.note{color:var(--note)}.good{color:var(--good)}
-.lost{border-left:4px solid var(--warning);padding:2px 10px;margin:8px 0}
+.lost ul{margin:2px 0;padding-left:20px}.lost{border-left:4px solid var(--warning);padding:2px 10px;margin:8px 0}
 .soft{color:var(--soft)}
 dl.facts{display:grid;grid-template-columns:max-content 1fr;gap:2px 14px;margin:8px 0}
 dl.facts dt{color:var(--soft)}dl.facts dd{margin:0}
 table{border-collapse:collapse;margin:4px 0 10px;max-width:100%}
-caption{text-align:left;color:var(--soft);padding:2px 0}
+caption{text-align:left;color:var(--soft);padding:2px 0;white-space:nowrap}
 th,td{padding:2px 14px 2px 0;text-align:left;vertical-align:top}
 th{color:var(--soft);font-weight:500;border-bottom:1px solid var(--rule);white-space:nowrap}
 td.number,th.number{text-align:right}
+tbody th{border:0;white-space:normal}
 tbody tr:nth-child(even){background:var(--head)}
 th button{all:unset;cursor:pointer;color:var(--link)}
 th button:focus-visible{outline:2px solid var(--focus)}
@@ -63,13 +64,14 @@ th[aria-sort=ascending] button::after{content:" \\2191"}th[aria-sort=descending]
 .scroll{overflow-x:auto}
 figure{margin:8px 0}
 figcaption{color:var(--soft);margin-bottom:4px}
-.plot{display:flex}.gutter{flex:none;width:84px;display:block}
+.plot{display:flex}.gutter{flex:none;width:84px;display:block;overflow:visible}
 .panel,.axis{flex:1;min-width:0;display:block;overflow:visible}
 .cells{flex:1;min-width:0;cursor:crosshair}
 .strip{display:block}
 .field{position:relative;overflow:hidden;background:var(--cell)}
 .field>svg{display:block}
 .field canvas{position:absolute;inset:0;width:100%;height:100%}
+.areas{position:absolute;inset:0;pointer-events:none}.areas line{stroke:var(--text);stroke-opacity:.55;stroke-dasharray:2 3}
 .focus{position:absolute;min-width:7px;min-height:7px;border:1px solid var(--ground);outline:2px solid var(--text);
 transform:translate(-1px,-1px);pointer-events:none}
 .said{margin:0 0 0 84px;min-height:1.45em}
@@ -84,7 +86,7 @@ details.rule{margin:6px 0}
 .sides{display:grid;grid-template-columns:1fr 1fr;gap:0 28px}.sides>*{min-width:0}
 pre{white-space:pre-wrap;font:12.5px/1.4 ui-monospace,monospace}
 @media (max-width:900px){.sides{grid-template-columns:1fr}}
-@media (max-width:700px){body{padding:10px 10px 32px}.tick.odd{display:none}.gutter{width:64px}
+@media (max-width:700px){caption{white-space:normal}body{padding:10px 10px 32px}.tick.odd{display:none}.gutter{width:64px}
 .said,.legend{margin-left:0}.verdict{font-size:17px}dl.facts{grid-template-columns:1fr}dl.facts dt{margin-top:4px}}
 @media print{body{max-width:none;padding:0;font-size:11px}a{text-decoration:none}.said{display:none}
 h2{break-after:avoid}figure,tr{break-inside:avoid}th button{color:inherit}

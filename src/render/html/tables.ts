@@ -85,7 +85,7 @@ export function plainTable(
   rows: readonly (readonly (string | number)[])[],
 ): Markup {
   const isNumber = (column: number): boolean =>
-    rows.every((row) => typeof row[column] === 'number' || row[column] === '');
+    rows.every((row) => /^\d*( %)?$/.test(String(row[column])));
   const classOf = (n: number): Markup => (n > 0 && isNumber(n) ? html` class="number"` : html``);
   return html`<div class="scroll"><table><caption>${caption}</caption><thead><tr>${heads.map(
     (head, n) => html`<th scope="col"${classOf(n)}>${head}</th>`,
@@ -138,12 +138,25 @@ export function fragmentationTable(end: PoolFragmentation, worst: PoolFragmentat
   )}`;
 }
 
+/** What each cause means, for who does not know the words. */
+const CAUSE_WORDS: Record<string, string> = {
+  exhausted: 'fewer slots were free than it needs',
+  fragmented: 'enough slots were free, but nowhere enough in a row',
+  alignment: 'long enough runs were free, but none at an address that it may have',
+  boundary: "aligned slots were free, but across the device's segment boundary",
+  'area-skew': 'enough slots were free, but no single area had enough',
+  'too-large': 'no pool serves so large a request',
+  unsatisfiable: 'its constraints contradict each other: no pool could serve it',
+};
+
 /** Refused requests by cause. */
 export function causeTable({ causes }: Report): Markup {
-  const rows = [...causes].sort(([, a], [, b]) => b - a);
+  const rows = [...causes]
+    .sort(([, a], [, b]) => b - a)
+    .map(([cause, count]) => [cause, count, CAUSE_WORDS[cause] ?? '']);
   return plainTable(
-    'Failed requests by the cause that the pool proves',
-    ['cause', 'requests'],
+    'Failed requests, by the cause that the pool proves',
+    ['cause', 'requests', 'meaning'],
     rows,
   );
 }
@@ -156,7 +169,7 @@ export function allocationTable({ allocations }: Report): Markup {
   const words =
     omitted > 0
       ? `The first and last of ${grouped(total)} requests; --json has all.`
-      : `All ${groupedOf(total, 'request')}`;
+      : 'Every request and what became of it.';
   return plainTable(words, heads, rows);
 }
 
