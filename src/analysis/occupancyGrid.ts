@@ -150,10 +150,10 @@ function changeInRow(grid: Grid, row: number, from: number, end: number, holder:
 function findMain(grid: Grid, row: number): void {
   const { held, used, main } = grid;
   const base = row * HOLDERS;
-  const isHalf = (holder: number): boolean => 2 * held[base + holder] >= used[row];
-  if (main[row] !== SEVERAL && isHalf(main[row])) return;
+  const half = used[row] / 2;
+  if (main[row] !== SEVERAL && held[base + main[row]] >= half) return;
   let holder = 0;
-  while (holder < HOLDERS && !isHalf(holder)) holder++;
+  while (holder < HOLDERS && held[base + holder] < half) holder++;
   main[row] = holder;
 }
 
@@ -200,13 +200,20 @@ function moveRows(grid: Grid, first: number, shift: number, now: number): void {
 
 /** Makes one column of every two. All rows are settled. */
 export function halveColumns(grid: Grid): void {
-  const old = { ...grid };
-  Object.assign(grid, emptyCells());
+  const { sum, owner, lead } = grid;
   grid.eventsPerColumn *= 2;
-  for (let from = 0; from < ROWS * COLUMNS; from++) {
-    if (old.sum[from] === 0) continue;
-    const row = from - (from % COLUMNS);
-    const cell = row + ((from - row) >> 1);
-    add(grid, cell, old.sum[from], old.owner[from], old.lead[from]);
+  for (let row = 0; row < ROWS * COLUMNS; row += COLUMNS) {
+    for (let column = 0; column < COLUMNS / 2; column++) {
+      const from = row + 2 * column;
+      const to = row + column;
+      sum[to] = sum[from];
+      owner[to] = owner[from];
+      lead[to] = lead[from];
+      if (sum[from + 1] > 0) add(grid, to, sum[from + 1], owner[from + 1], lead[from + 1]);
+    }
+    const end = row + COLUMNS;
+    sum.fill(0, row + COLUMNS / 2, end);
+    owner.fill(0, row + COLUMNS / 2, end);
+    lead.fill(0, row + COLUMNS / 2, end);
   }
 }
