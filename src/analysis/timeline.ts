@@ -1,9 +1,3 @@
-import { Op } from '../events/batch.js';
-import { deviceOf, nslotsOf, sizeOf } from '../replay/allocations.js';
-import { Match, type Observer, type Outcome } from '../replay/outcome.js';
-import type { Session } from '../replay/session.js';
-import { freeRunsOf } from '../swiotlb/pool.js';
-
 /** One device in a timeline; an entry per bucket. */
 export interface DeviceSeries {
   name: string;
@@ -22,7 +16,7 @@ export interface DeviceSeries {
 interface Columns {
   firstLine: Float64Array;
   lastLine: Float64Array;
-  /** Seconds, NaN where the trace does not tell: of the first event that has a time, and of the last. */
+  /** In units of `clock`, NaN where the trace does not tell: of the first event that has a time, and of the last. */
   firstTime: Float64Array;
   lastTime: Float64Array;
   /** The most slots in use, of all pools, as the kernel counts them (io_tlb_used); where that was first so. */
@@ -46,6 +40,8 @@ interface Columns {
 
 /** Occupancy from the first event to the last, in buckets of equally many events. */
 export interface Timeline extends Columns {
+  /** What times are: a time without a fraction anywhere in the trace counts something else than seconds. */
+  clock: 'seconds' | 'counter' | 'none';
   /** Requests and releases. */
   events: number;
   /** Events of each bucket but the last, which may have fewer: a power of two. */
@@ -58,37 +54,11 @@ export interface Timeline extends Columns {
   unnamed: number;
 }
 
-/** Watches a session for its timeline. */
-export interface TimelineWatch extends Observer {
-  /** To be called once, after the replay. */
-  timeline(): Timeline;
-}
-
 /** Buckets at most: when they are full, pairs become one. */
 export const MOST_BUCKETS = 1024;
 
 /** Devices that a timeline names. */
 export const NAMED_DEVICES = 12;
-
-/** Devices that are followed, so that those who were the largest at the end have been followed long. */
-const FOLLOWED = 16;
-
-/** How many times more than the least of the followed a newcomer must hold to take its place. */
-const OUTGROWS = 2;
-
-/** A followed device while the replay goes on. */
-interface Followed extends DeviceSeries {
-  number: number;
-  liveSlots: number;
-  liveBytes: number;
-}
-
-/** What is known of every device. */
-interface Holding {
-  slots: number;
-  bytes: number;
-  followed: Followed | undefined;
-}
 
 function emptyColumns(): Columns {
   const column = (): Float64Array => new Float64Array(MOST_BUCKETS);
@@ -110,12 +80,14 @@ function emptyColumns(): Columns {
   };
 }
 
-function emptyTimeline(): Timeline {
-  return { ...emptyColumns(), events: 0, span: 1, buckets: 0, devices: [], unnamed: 0 };
+/** A timeline without a bucket, and with room for `MOST_BUCKETS`. */
+export function emptyTimeline(): Timeline {
+  const columns = emptyColumns();
+  return { ...columns, clock: 'none', events: 0, span: 1, buckets: 0, devices: [], unnamed: 0 };
 }
 
 /** Makes one bucket of each two; the last may be without a second. */
-function mergePairs(timeline: Timeline): void {
+export function mergePairs(timeline: Timeline): void {
   const { buckets, most, firstTime, lastTime, devices } = timeline;
   const pairs = Math.ceil(buckets / 2);
   const lasts = [timeline.lastLine, timeline.used, timeline.capacity, timeline.longestFree];
@@ -144,7 +116,7 @@ function mergePairs(timeline: Timeline): void {
 }
 
 /** A copy that reaches to the last bucket and no further. */
-function trimmed(timeline: Timeline): Timeline {
+export function trimmed(timeline: Timeline): Timeline {
   const cut = <T extends object>(columns: T): T =>
     Object.fromEntries(
       Object.entries(columns).map(([name, value]) => [
@@ -162,172 +134,9 @@ export function coarser(timeline: Timeline, buckets: number): Timeline {
   return trimmed(copy);
 }
 
-/**
- * Follows how many slots are in use and who holds them, in memory that does not grow with the trace.
- * An event costs a few sums; who holds what is noted only when a bucket's maximum is left again.
- */
-export function watchTimeline(session: Session): TimelineWatch {
-  const { allocations } = session;
-  const timeline = emptyTimeline();
-  const holdings: Holding[] = [];
-  let followed: Followed[] = [];
-  const held = { slots: 0, bytes: 0 };
-  let used = 0;
-  let bucket = -1;
-  let room = 0;
-  let isAtMost = false;
-  let known = 0;
-
-  function holdingOf(number: number): Holding {
-    const holding = holdings[number];
-    if (holding !== undefined) return holding;
-    known++;
-    holdings[number] = { slots: 0, bytes: 0, followed: undefined };
-    return holdings[number];
-  }
-
-  /** Who holds what at the bucket's maximum, which is now. */
-  function noteHolders(): void {
-    isAtMost = false;
-    timeline.live[bucket] = held.slots;
-    timeline.liveBytes[bucket] = held.bytes;
-    for (let n = 0; n < followed.length; n++) {
-      const device = followed[n];
-      device.slots[bucket] = device.liveSlots;
-      device.bytes[bucket] = device.liveBytes;
-    }
-  }
-
-  function closeBucket(): void {
-    if (isAtMost) noteHolders();
-    let capacity = 0;
-    let longest = 0;
-    for (const { pools } of session.allocators) {
-      for (const pool of pools) {
-        capacity += pool.nslabs;
-        longest = Math.max(longest, freeRunsOf(pool).longest);
-      }
-    }
-    timeline.used[bucket] = used;
-    timeline.capacity[bucket] = capacity;
-    timeline.longestFree[bucket] = longest;
-  }
-
-  function openBucket(outcome: Outcome): void {
-    if (bucket >= 0) closeBucket();
-    if (timeline.buckets === MOST_BUCKETS) {
-      timeline.devices = followed;
-      mergePairs(timeline);
-    }
-    bucket = timeline.buckets++;
-    room = timeline.span;
-    timeline.firstLine[bucket] = outcome.line;
-    timeline.firstTime[bucket] = Number.NaN;
-    timeline.lastTime[bucket] = Number.NaN;
-    timeline.failed[bucket] = 0;
-    timeline.bounced[bucket] = 0;
-    for (const device of followed) {
-      device.least[bucket] = device.liveSlots;
-      device.bounced[bucket] = 0;
-    }
-    noteMost(outcome);
-  }
-
-  function noteMost(outcome: Outcome): void {
-    timeline.most[bucket] = used;
-    timeline.mostLine[bucket] = outcome.line;
-    timeline.mostTime[bucket] = Number.NaN;
-    isAtMost = true;
-  }
-
-  function count(outcome: Outcome): void {
-    if (room === 0) openBucket(outcome);
-    room--;
-    timeline.events++;
-    timeline.lastLine[bucket] = outcome.line;
-  }
-
-  /** Takes a device among the followed, in the place of the least of them if it has outgrown that. */
-  function follow(number: number, holding: Holding, name: string): void {
-    if (followed.length === FOLLOWED) {
-      const least = followed.reduce((a, b) => (b.peakSlots < a.peakSlots ? b : a));
-      if (holding.slots < OUTGROWS * least.peakSlots) return;
-      holdings[least.number].followed = undefined;
-      followed = followed.filter((device) => device !== least);
-    }
-    const column = (): Float64Array => new Float64Array(MOST_BUCKETS);
-    holding.followed = {
-      name,
-      number,
-      peakSlots: holding.slots,
-      liveSlots: holding.slots,
-      liveBytes: holding.bytes,
-      slots: column(),
-      bytes: column(),
-      least: column(),
-      bounced: column(),
-    };
-    followed.push(holding.followed);
-  }
-
-  function take(outcome: Outcome): void {
-    const number = outcome.deviceNumber;
-    const holding = holdingOf(number);
-    const { nslots } = outcome.answer.plan;
-    held.slots += nslots;
-    held.bytes += outcome.size;
-    holding.slots += nslots;
-    holding.bytes += outcome.size;
-    const bounced = outcome.op === Op.map ? outcome.size : 0;
-    timeline.bounced[bucket] += bounced;
-    if (holding.followed === undefined) follow(number, holding, outcome.device.name);
-    const device = holding.followed;
-    if (device === undefined) return;
-    device.liveSlots = holding.slots;
-    device.liveBytes = holding.bytes;
-    device.bounced[bucket] += bounced;
-    if (holding.slots > device.peakSlots) device.peakSlots = holding.slots;
-  }
-
-  function giveBack(number: number): void {
-    const holding = holdingOf(deviceOf(allocations, number));
-    const nslots = nslotsOf(allocations, number);
-    const size = sizeOf(allocations, number);
-    held.slots -= nslots;
-    held.bytes -= size;
-    holding.slots -= nslots;
-    holding.bytes -= size;
-    const device = holding.followed;
-    if (device === undefined) return;
-    device.liveSlots = holding.slots;
-    device.liveBytes = holding.bytes;
-    if (holding.slots < device.least[bucket]) device.least[bucket] = holding.slots;
-  }
-
-  return {
-    onRequest(outcome) {
-      count(outcome);
-      if (outcome.allocation < 0) {
-        timeline.failed[bucket]++;
-        return;
-      }
-      take(outcome);
-      used += outcome.answer.plan.nslots;
-      if (used > timeline.most[bucket]) noteMost(outcome);
-    },
-    onRelease(outcome) {
-      // What the recorded kernel had refused is given back in the same event.
-      if (outcome.op === Op.unmap || outcome.op === Op.free) count(outcome);
-      if (isAtMost) noteHolders();
-      if (outcome.match === Match.live) giveBack(outcome.allocation);
-      used -= outcome.released.nslots;
-    },
-    timeline() {
-      if (bucket >= 0) closeBucket();
-      const devices = [...followed].sort((a, b) => b.peakSlots - a.peakSlots);
-      timeline.devices = devices.slice(0, NAMED_DEVICES);
-      timeline.unnamed = known - timeline.devices.length;
-      return trimmed(timeline);
-    },
-  };
+/** From the first event to the last, as the trace's times have it; 0 where it has none. */
+export function durationOf({ firstTime, lastTime }: Timeline): number {
+  const first = firstTime.find((time) => !Number.isNaN(time));
+  const last = lastTime.findLast((time) => !Number.isNaN(time));
+  return first === undefined || last === undefined ? 0 : Math.max(0, last - first);
 }

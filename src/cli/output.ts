@@ -15,6 +15,7 @@ import { basename, dirname, join } from 'node:path';
 import { supportsColor } from 'chalk';
 import { UserError } from '../events/errors.js';
 import type { RenderOptions } from '../render/table.js';
+import { showsBlocks } from './terminal.js';
 
 /** Somewhere to write results to. */
 export interface Output {
@@ -107,6 +108,7 @@ export function renderOptions(file: string | undefined): RenderOptions {
   return {
     width: Math.min(Math.max(columns, 60), 140),
     colour: file === undefined ? colourLevel() : 0,
+    blocks: file === undefined && showsBlocks(process.stdout, process.env),
     allocations: true,
   };
 }

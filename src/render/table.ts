@@ -11,6 +11,8 @@ export interface RenderOptions {
   width: number;
   /** 0 for none, else the colours that the terminal has (chalk's levels). */
   colour: 0 | 1 | 2 | 3;
+  /** Whether the reader sees block characters: on a terminal that is wide enough and has them. */
+  blocks: boolean;
   /** List the allocations. */
   allocations: boolean;
 }

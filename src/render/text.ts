@@ -11,6 +11,7 @@ import { harmless } from './harmless.js';
 import { iommuSection } from './iommu.js';
 import { lossLines } from './losses.js';
 import type { RenderOptions } from './table.js';
+import { whoSection } from './who.js';
 
 /** Findings of one rule, device list entries and assumptions that are shown in full. */
 const SHOWN = 5;
@@ -20,7 +21,7 @@ const TOLD_ALIGNMENTS = [2048, 4096, 65536];
 
 const LEVELS: readonly Level[] = ['error', 'warning', 'note'];
 
-/** The report for a terminal: verdict, findings, allocations, fragmentation. */
+/** The report for a terminal: verdict, findings, allocations, who uses the pools, fragmentation. */
 export function* renderText(report: Report, options: RenderOptions): Generator<string> {
   const chalk = new Chalk({ level: options.colour });
   const sections = [
@@ -28,7 +29,7 @@ export function* renderText(report: Report, options: RenderOptions): Generator<s
     facts(report, options.width),
     findings(report, options.width, chalk),
     options.allocations ? allocations(report, chalk) : [],
-    devices(report, chalk),
+    whoSection(report, options, chalk),
     fragmentation(report, chalk),
     iommuSection(report.iommu, options.width, chalk),
   ];
@@ -172,25 +173,6 @@ function allocationCells(row: AllocationRow): (string | number)[] {
     row.tlbAddr ?? `failed: ${row.cause ?? 'full'}`,
     recorded,
   ];
-}
-
-function devices(report: Report, chalk: ChalkInstance): string[] {
-  if (report.devices.length < 2) return [];
-  const busiest = [...report.devices].sort((a, b) => b.peakSlots - a.peakSlots).slice(0, 2 * SHOWN);
-  const head = ['device', 'requests', 'failed', 'bytes', 'peak slots', 'live slots'];
-  const rows = busiest.map((device) => [
-    harmless(device.name),
-    device.maps,
-    device.failed,
-    device.bytes,
-    device.peakSlots,
-    device.liveSlots,
-  ]);
-  const lines = columns([head, ...rows]);
-  lines[0] = chalk.dim(lines[0]);
-  const more = report.devices.length - busiest.length;
-  if (more > 0) lines.push(`  and ${counted(more, 'more device')}`);
-  return [chalk.bold('Devices'), ...lines];
 }
 
 function fragmentation(report: Report, chalk: ChalkInstance): string[] {

@@ -1,6 +1,8 @@
 import type { PoolFragmentation } from '../analysis/fragmentation.js';
 import type { IommuFacts } from '../analysis/iommuFacts.js';
+import type { Timeline } from '../analysis/timeline.js';
 import type { DeviceUsage } from '../analysis/usage.js';
+import type { Who } from '../analysis/who.js';
 import type { Finding } from '../check/finding.js';
 import type { RuleId } from '../check/rules.js';
 import type { Assumption, Loss, Problem } from '../events/trace.js';
@@ -64,6 +66,10 @@ export interface Report {
   iommu?: IommuFacts;
   /** Each pool at the end, and when it was most broken up. */
   fragmentation: { end: PoolFragmentation[]; worst: PoolFragmentation[] };
+  /** Occupancy and who held it, from the first event to the last. */
+  timeline: Timeline;
+  /** Who took what, for how long, and at what cost. */
+  who: Who;
   summary: {
     maps: number;
     unmaps: number;

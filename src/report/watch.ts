@@ -1,6 +1,8 @@
 import { countCauses } from '../analysis/causeCounts.js';
 import { watchFragmentation } from '../analysis/fragmentation.js';
+import { watchTimeline } from '../analysis/timelineWatch.js';
 import { watchUsage } from '../analysis/usage.js';
+import { watchWho } from '../analysis/who.js';
 import { CHECKS } from '../check/check.js';
 import { createFindingLog, type FindingWatch } from '../check/finding.js';
 import type { TraceInfo } from '../events/trace.js';
@@ -32,11 +34,15 @@ export function watchForReport(
   const causes = countCauses();
   const usage = watchUsage(session);
   const fragmentation = watchFragmentation(session);
+  const timeline = watchTimeline(session);
+  const who = watchWho(session);
   const rows = recordAllocations(session, keepRows);
   session.observers.push(
     ...CHECKS.map((check) => check(session, log)),
     usage,
     fragmentation,
+    timeline,
+    who,
     rows,
     causes,
   );
@@ -45,6 +51,7 @@ export function watchForReport(
   return {
     report(trace, info, kernelReason) {
       const { totals, options, allocators } = session;
+      const occupancy = timeline.timeline();
       return {
         trace,
         kernel: options.release.name,
@@ -61,6 +68,8 @@ export function watchForReport(
         losses: info.losses,
         problems: info.problems.first,
         fragmentation: { end: fragmentation.end, worst: fragmentation.worst },
+        timeline: occupancy,
+        who: who.who(occupancy, usage.devices),
         summary: {
           maps: totals.maps,
           unmaps: totals.unmaps,

@@ -49,5 +49,5 @@ export const HOSTILE_CHECK: CheckResult = checkResult([
 export function rendered(name: string, result: CheckResult): string {
   const renderer = CHECK_RENDERERS.find((each) => each.name === name);
   if (renderer === undefined) throw new Error(`no renderer ${name}`);
-  return renderer.render(result, { width: 100, colour: 0, allocations: true });
+  return renderer.render(result, { width: 100, colour: 0, blocks: false, allocations: true });
 }
