@@ -38,7 +38,7 @@ export function whoSection(
   if (report.devices.length < 2 && !isLong) return [];
   const lines = [chalk.bold('Who')];
   if (isLong) {
-    for (const [name, text] of facts(report, width, blocks)) {
+    for (const [name, text] of whoFacts(report, width, blocks)) {
       if (text !== undefined) lines.push(...wrap(`  ${name.padEnd(10)}`, text, width));
     }
   }
@@ -47,7 +47,7 @@ export function whoSection(
 }
 
 /** What is worth a sentence, by its name; undefined where there is nothing to say. */
-function facts(
+export function whoFacts(
   { who, timeline }: Report,
   width: number,
   blocks: boolean,

@@ -21,20 +21,15 @@ export function percentOf(bucket: number, { span, events }: Timeline): string {
   return `${Number(percent.toFixed(3))}%`;
 }
 
-/** Whether times are a clock's seconds: a counter has no fractions. */
-function areSeconds({ firstTime }: Timeline): boolean {
-  return firstTime.some((time) => !Number.isInteger(time) && !Number.isNaN(time));
-}
-
 /** Times of a trace in words, with as many digits as tell its ticks apart. */
 export function timeWords(timeline: Timeline): (time: number) => string | undefined {
   const times = timeline.firstTime.filter((time) => !Number.isNaN(time));
-  const seconds = areSeconds(timeline);
+  const isCounter = times.every((time) => Number.isInteger(time));
   const step = times.length < 2 ? 0 : (times[times.length - 1] - times[0]) / TICKS;
   const digits = step > 0 ? Math.max(0, Math.min(6, 1 - Math.floor(Math.log10(step)))) : 6;
   return (time) => {
     if (Number.isNaN(time)) return undefined;
-    return seconds ? `${time.toFixed(digits)} s` : `time ${time}`;
+    return isCounter ? `time ${time}` : `${time.toFixed(digits)} s`;
   };
 }
 

@@ -31,6 +31,7 @@ interface MapView {
   bytes: Uint8Array;
   figure: HTMLElement;
   column: number;
+  /** -1 for the whole column. */
   row: number;
   /** What was activated to come here; Escape goes back to it. */
   from: HTMLElement | undefined;
@@ -88,6 +89,9 @@ export function rangeWords(from: number, to: number): string {
 
 /** What is to be said of the cell that is looked at. */
 export function cellWords({ data, bytes, column, row }: MapView): string {
+  const lines = rangeWords(data.firstLines[column], data.lastLines[column]);
+  const when = [`line ${lines}`, data.times[column]].filter((part) => part !== '').join(' · ');
+  if (row < 0) return when;
   const slot = data.low + row * data.per;
   const end = Math.min(slot + data.per, data.nslabs) - 1;
   const at = row - (data.first - data.low) / data.per;
@@ -95,15 +99,8 @@ export function cellWords({ data, bytes, column, row }: MapView): string {
   const level = cell & 15;
   const owner = data.names[(cell >> 4) - 1] ?? 'several or other devices';
   const full = level === data.levels ? 'all' : `about ${Math.round((100 * level) / data.levels)} %`;
-  const lines = rangeWords(data.firstLines[column], data.lastLines[column]);
-  return [
-    `line ${lines}`,
-    data.times[column],
-    `slot ${rangeWords(slot, end)} at 0x${(data.base + slot * 2048).toString(16)}`,
-    level === 0 ? 'free' : `${full} in use, by ${owner}`,
-  ]
-    .filter((part) => part !== '')
-    .join(' · ');
+  const where = `slot ${rangeWords(slot, end)} at 0x${(data.base + slot * 2048).toString(16)}`;
+  return `${when} · ${where} · ${level === 0 ? 'free' : `${full} in use, by ${owner}`}`;
 }
 
 /** Moves the frame to the cell that is looked at, and says what it is. */
@@ -114,18 +111,18 @@ export function showCell(view: MapView, words: string): void {
   frame.hidden = false;
   frame.style.left = `${(100 * view.column * data.span) / data.events}%`;
   frame.style.width = `${(100 * data.span) / data.events}%`;
-  frame.style.top = `${(100 * view.row * data.per) / slots}%`;
-  frame.style.height = `${(100 * data.per) / slots}%`;
+  frame.style.top = `${(100 * Math.max(0, view.row) * data.per) / slots}%`;
+  frame.style.height = view.row < 0 ? '100%' : `${(100 * data.per) / slots}%`;
   const said = figure.querySelector('.said') as HTMLElement;
   said.textContent = words === '' ? cellWords(view) : `${words} — ${cellWords(view)}`;
 }
 
-/** Looks at a cell, or the nearest that there is. */
+/** Looks at a cell, or the nearest that there is; at a whole column where the row is -1. */
 export function lookAt(view: MapView, column: number, row: number, words: string): void {
   const { data } = view;
   const rows = Math.ceil((data.high - data.low) / data.per);
   view.column = Math.max(0, Math.min(data.columns - 1, column));
-  view.row = Math.max(0, Math.min(rows - 1, row));
+  view.row = row === -1 ? -1 : Math.max(0, Math.min(rows - 1, row));
   showCell(view, words);
 }
 
@@ -150,7 +147,7 @@ export function onMapKey(view: MapView, event: KeyboardEvent): void {
   const move = moves[event.key];
   if (move === undefined || event.ctrlKey || event.altKey || event.metaKey) return;
   event.preventDefault();
-  lookAt(view, view.column + move[0], view.row + move[1], '');
+  lookAt(view, view.column + move[0], Math.max(0, Math.max(0, view.row) + move[1]), '');
 }
 
 /** The mouse on a map. */
@@ -159,16 +156,21 @@ export function onMapPointer(view: MapView, event: PointerEvent): void {
   const box = (figure.querySelector('.field') as HTMLElement).getBoundingClientRect();
   const event0 = ((event.clientX - box.left) / box.width) * data.events;
   const slot = ((event.clientY - box.top) / box.height) * (data.high - data.low);
-  lookAt(view, Math.floor(event0 / data.span), Math.floor(slot / data.per), '');
+  lookAt(view, Math.floor(event0 / data.span), Math.max(0, Math.floor(slot / data.per)), '');
 }
 
 /** Goes from a finding to its place. */
 export function goToPlace(view: MapView, link: HTMLElement): void {
   const { data, figure } = view;
   const slot = link.dataset.slot;
-  const row = slot === undefined ? view.row : Math.floor((Number(slot) - data.low) / data.per);
+  const row = slot === undefined ? -1 : Math.floor((Number(slot) - data.low) / data.per);
   view.from = link;
-  lookAt(view, Number(link.dataset.column), row, link.textContent ?? '');
+  lookAt(
+    view,
+    Number(link.dataset.column),
+    row,
+    link.parentElement?.querySelector('span')?.textContent ?? '',
+  );
   figure.scrollIntoView({ block: 'nearest' });
   (figure.querySelector('.cells') as HTMLElement).focus({ preventScroll: true });
 }

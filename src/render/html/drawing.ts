@@ -21,9 +21,9 @@ export interface Drawing {
 
 /** @throws Error for a report without pictures: whoever replays has to ask for them */
 export function drawingOf(report: Report, colours: Colours, side: string, name: string): Drawing {
-  const { pictures } = report;
+  const { pictures, timeline } = report;
   if (pictures === undefined) throw new Error('the report was made without pictures');
-  const { timeline, occupancy, sizes } = pictures;
+  const { occupancy, sizes } = pictures;
   const columns = coarser(timeline, Math.max(1, occupancy.columns));
   return { report, side, name, timeline, columns, occupancy, sizes, colours };
 }

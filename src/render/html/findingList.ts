@@ -51,5 +51,5 @@ function findingItem(finding: Finding, drawing: Drawing, nameDevice: boolean): M
       ? html`line ${line}`
       : html`<a href="#${place.map}" data-map="${place.map}" data-column="${place.column}"${slot}>line ${line}</a>`;
   const lines = related.map(({ line, message }) => html`<li>line ${line}: ${message}</li>`);
-  return html`<li>${link}: ${nameDevice ? `${device}: ` : ''}${message}${lines.length === 0 ? '' : html`<ul class="related">${lines}</ul>`}</li>`;
+  return html`<li>${link}: <span>${nameDevice ? `${device}: ` : ''}${message}</span>${lines.length === 0 ? '' : html`<ul class="related">${lines}</ul>`}</li>`;
 }

@@ -2,6 +2,7 @@ import type { PageTableReport } from '../../report/pageTableReport.js';
 import { mostBroken, type Report } from '../../report/report.js';
 import { renderIommuText } from '../iommu.js';
 import type { RenderOptions } from '../table.js';
+import { whoFacts } from '../who.js';
 import { coloursOf } from './colours.js';
 import { fragmentationChart, sizesChart } from './distributions.js';
 import { pageDocument } from './document.js';
@@ -36,7 +37,7 @@ function* sections(drawing: Drawing, options: RenderOptions): Generator<Markup> 
     yield html`<section><h2 id="failures">Failures</h2>${causeTable(report)}</section>`;
   }
   yield fragmentation(drawing);
-  yield html`<section><h2 id="devices">Devices</h2>${deviceTable(report)}</section>`;
+  yield html`<section><h2 id="devices">Devices</h2>${habits(report)}${deviceTable(report)}</section>`;
   if (options.allocations && report.allocations.total > 0) {
     yield allocations(report);
   }
@@ -62,6 +63,12 @@ function fragmentation({ report, sizes }: Drawing): Markup {
 <figure><figcaption>Free slots by length of their run: at the end (left), at worst (right)</figcaption>${panelMarkup(fragmentationChart(end, worst))}</figure>
 ${sizes.length === 0 ? '' : html`<figure><figcaption>Requests by size, up to so many bytes; failed ones on top</figcaption>${panelMarkup(sizesChart(sizes))}</figure>`}
 </div>${fragmentationTable(end, worst)}</section>`;
+}
+
+/** What is worth a sentence about those who use the pools. */
+function habits(report: Report): Markup {
+  const facts = whoFacts(report, 0, false).filter(([, words]) => words !== undefined);
+  return html`<dl class="facts">${facts.map(([name, words]) => html`<dt>${name}</dt><dd>${words}</dd>`)}</dl>`;
 }
 
 /** Long lists are folded: the page is about what is wrong. */

@@ -61,7 +61,7 @@ export function renderPlot(report: Report, what: string): string {
   const { panel, legend, axis: foot } = PLOTS[what](drawing);
   const height = HEAD + panel.height + (foot === undefined ? 0 : AXIS_HEIGHT) + 8;
   const inner = WIDTH - GUTTER - 16;
-  const each = inner / Math.max(1, legend.length);
+  const each = Math.min(200, inner / Math.max(1, legend.length));
   const title = `${report.trace.path} on ${report.kernel}`;
   return html`<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" role="img">
 <title>${title}: ${panel.title}</title><style>${{ markup: DRAWING_STYLE }}text.title{fill:var(--text);font-weight:600}</style>

@@ -1,10 +1,12 @@
 import type { PoolFragmentation } from '../../analysis/fragmentation.js';
+import { wastedPart } from '../../analysis/waste.js';
 import { sizeWords, slotWords } from '../../check/words.js';
 import type { AllocationRow } from '../../report/allocationRows.js';
 import type { Report } from '../../report/report.js';
+import { percent, roughBytes, roughNumber, roughSeconds } from '../quantities.js';
 import { runWords } from './distributions.js';
 import { html, type Markup } from './markup.js';
-import { grouped, groupedOf, percent } from './words.js';
+import { grouped, groupedOf } from './words.js';
 
 /** Devices that the page lists. */
 const DEVICES = 200;
@@ -39,43 +41,51 @@ function textOf(cell: Cell): string | Markup {
   return typeof cell === 'object' ? cell.text : cell;
 }
 
-/** What each device asked for and holds. */
-export function deviceTable({ devices }: Report): Markup {
+/** What each device asked for and holds, how long it keeps it, and what is lost around it. */
+export function deviceTable({ devices, who }: Report): Markup {
   const busiest = [...devices].sort((a, b) => b.peakSlots - a.peakSlots || b.maps - a.maps);
-  const rows = busiest
-    .slice(0, DEVICES)
-    .map(({ name, maps, unmaps, failed, bytes, peakSlots, liveSlots, live, maxMappingSize }) => [
-      name,
-      maps,
-      unmaps,
-      failed,
-      { text: bytesWords(bytes), key: bytes },
-      peakSlots,
-      liveSlots,
-      live,
-      { text: sizeWords(maxMappingSize), key: maxMappingSize },
-    ]);
+  const isClock = who.clock === 'seconds';
+  const time = (value: number): Cell => ({
+    text: isClock ? roughSeconds(value) : roughNumber(value),
+    key: value,
+  });
+  const rows = busiest.slice(0, DEVICES).map((device): Cell[] => {
+    const habits = who.devices.find(({ name }) => name === device.name);
+    const { lifetimes, rate, sizes } = habits ?? {};
+    const wasted = sizes && wastedPart(sizes);
+    const nothing: Cell = { text: '', key: -1 };
+    return [
+      device.name,
+      device.maps,
+      device.failed,
+      { text: roughBytes(device.bytes), key: device.bytes },
+      ...(isClock ? [rate === undefined ? nothing : { text: roughBytes(rate), key: rate }] : []),
+      device.peakSlots,
+      device.liveSlots,
+      device.live,
+      lifetimes === undefined ? nothing : time(lifetimes.median),
+      lifetimes === undefined ? nothing : time(lifetimes.p99),
+      wasted === undefined ? nothing : { text: percent(wasted), key: wasted },
+      { text: sizeWords(device.maxMappingSize), key: device.maxMappingSize },
+    ];
+  });
+  const unit = isClock ? '' : who.clock === 'events' ? ', events' : ', steps';
   const heads = [
     'device',
     'requests',
-    'releases',
     'failed',
     'asked for',
+    ...(isClock ? ['per second'] : []),
     'peak slots',
     'slots at end',
     'live at end',
+    `median life${unit}`,
+    '99 %',
+    'padding',
     'largest map',
   ];
   const more = devices.length - rows.length;
   return html`${sortableTable('What each device asked for and held; a click on a head sorts.', heads, rows)}${more > 0 ? html`<p class="soft">and ${grouped(more)} more devices</p>` : ''}`;
-}
-
-/** `2.3 GiB`: bytes as people compare them. */
-export function bytesWords(bytes: number): string {
-  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
-  const power = bytes < 1024 ? 0 : Math.min(4, Math.floor(Math.log2(bytes) / 10));
-  const value = bytes / 1024 ** power;
-  return `${power === 0 ? value : value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} ${units[power]}`;
 }
 
 /** A table whose rows have names and do not sort. */
@@ -106,7 +116,7 @@ export function fragmentationTable(end: PoolFragmentation, worst: PoolFragmentat
     freeRuns,
     groupedOf(largestRun, 'slot'),
     percent(external),
-    `${bytesWords(lost.alignment)} in front, ${bytesWords(lost.rounding)} behind`,
+    `${roughBytes(lost.alignment)} in front, ${roughBytes(lost.rounding)} behind`,
     sizeWords(servable.find(({ align }) => align === 2048)?.largest ?? 0),
     sizeWords(servable.find(({ align }) => align === 65536)?.largest ?? 0),
   ];

@@ -10,14 +10,6 @@ export function groupedOf(count: number, singular: string, plural = `${singular}
   return `${grouped(count)} ${count === 1 ? singular : plural}`;
 }
 
-/** A part of a whole as a percentage: 0 and 100 only where it is that. */
-export function percent(part: number): string {
-  const rounded = Math.round(part * 100);
-  if (part > 0 && rounded === 0) return 'under 1 %';
-  if (part < 1 && rounded === 100) return 'over 99 %';
-  return `${rounded} %`;
-}
-
 /** Markup joined by other markup. */
 export function joined(parts: readonly Markup[], separator: Markup): Markup {
   return html`${parts.flatMap((part, n) => (n === 0 ? [part] : [separator, part]))}`;
