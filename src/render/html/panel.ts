@@ -26,7 +26,7 @@ export function gutter(labels: readonly Label[], height: number): Markup {
 /** Labels as text, right-aligned against what they stand beside. */
 export function labelText(labels: readonly Label[]): Markup {
   return html`${labels.map(
-    ({ y, text }) => html`<text x="${GUTTER - 6}" y="${y + 4}" text-anchor="end">${text}</text>`,
+    ({ y, text }) => html`<text x="100%" dx="-6" y="${y + 4}" text-anchor="end">${text}</text>`,
   )}`;
 }
 

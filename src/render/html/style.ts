@@ -53,7 +53,7 @@ dl.facts{display:grid;grid-template-columns:max-content 1fr;gap:2px 14px;margin:
 dl.facts dt{color:var(--soft)}dl.facts dd{margin:0}
 table{border-collapse:collapse;margin:4px 0 10px;max-width:100%}
 caption{text-align:left;color:var(--soft);padding:2px 0;white-space:nowrap}
-th,td{padding:2px 14px 2px 0;text-align:left;vertical-align:top}
+th,td{overflow-wrap:break-word;padding:2px 14px 2px 0;text-align:left;vertical-align:top}
 th{color:var(--soft);font-weight:500;border-bottom:1px solid var(--rule);white-space:nowrap}
 td.number,th.number{text-align:right}
 tbody th{border:0;white-space:normal}
@@ -88,7 +88,7 @@ pre{white-space:pre-wrap;font:12.5px/1.4 ui-monospace,monospace}
 @media (max-width:900px){.sides{grid-template-columns:1fr}}
 @media (max-width:700px){caption{white-space:normal}body{padding:10px 10px 32px}.tick.odd{display:none}.gutter{width:64px}
 .said,.legend{margin-left:0}.verdict{font-size:17px}dl.facts{grid-template-columns:1fr}dl.facts dt{margin-top:4px}}
-@media print{body{max-width:none;padding:0;font-size:11px}a{text-decoration:none}.said{display:none}
+@media print{body{max-width:none;padding:0;font-size:12px}a{text-decoration:none}.said{display:none}
 h2{break-after:avoid}figure,tr{break-inside:avoid}th button{color:inherit}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 `;
