@@ -52,6 +52,9 @@ async function write(path: string, options: Options, output: Output): Promise<nu
   if (options.html === undefined && options.plot === undefined) {
     throw new UserError('what is drawn? Give --html FILE or --plot WHAT');
   }
+  if (options.html === '-' && options.plot !== undefined && options.file === undefined) {
+    throw new UserError('--html - and --plot would go both to standard output: give -o FILE');
+  }
   const sides = [sideOf(options, 'old'), sideOf(options, 'new')];
   if (!sides.some(hasOwn)) return writeOne(path, options, output);
   if (options.plot !== undefined) {

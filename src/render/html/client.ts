@@ -175,14 +175,16 @@ export function goToPlace(view: MapView, link: HTMLElement): void {
   (figure.querySelector('.cells') as HTMLElement).focus({ preventScroll: true });
 }
 
-/** Sorts a table by the column of a button in its head; once more turns the order. */
+/** Sorts a table by the column of a button in its head: numbers from the largest, names from A; once more turns that. */
 export function sortTable(button: HTMLElement): void {
   const head = button.closest('th') as HTMLTableCellElement;
   const body = (head.closest('table') as HTMLTableElement).tBodies[0];
-  const isUp = head.getAttribute('aria-sort') === 'descending';
+  const isNumber = head.classList.contains('number');
+  const before = head.getAttribute('aria-sort');
+  const isUp = before === 'none' ? !isNumber : before === 'descending';
   const key = (row: HTMLTableRowElement): string => row.cells[head.cellIndex].dataset.value ?? '';
   const rows = [...body.rows].sort((a, b) => {
-    const order = key(a).localeCompare(key(b), 'en', { numeric: true });
+    const order = isNumber ? Number(key(a)) - Number(key(b)) : key(a).localeCompare(key(b));
     return isUp ? order : -order;
   });
   for (const other of head.parentElement?.querySelectorAll('th[aria-sort]') ?? []) {
