@@ -8,7 +8,7 @@ export const ROWS = 256;
 export const HOLDERS = 32;
 
 /** Where no device holds half of a row. */
-export const SEVERAL = HOLDERS;
+export const SEVERAL = 255;
 
 /**
  * Which slots of one pool are in use, over time: a row per 2^shift slots, a column per
@@ -154,7 +154,7 @@ function findMain(grid: Grid, row: number): void {
   if (main[row] !== SEVERAL && held[base + main[row]] >= half) return;
   let holder = 0;
   while (holder < HOLDERS && held[base + holder] < half) holder++;
-  main[row] = holder;
+  main[row] = holder < HOLDERS ? holder : SEVERAL;
 }
 
 /** Makes room for slots beyond those that were ever taken: moves the rows, or doubles their slots. */

@@ -85,7 +85,7 @@ describe('two sides', () => {
     expect(releases.stdout).toContain('Vanish with v6.9: 8 findings');
     const pools = report('traces/fragmented/trace.csv', '--new-swiotlb', '128', ...html);
     expect(pools.status).toBe(1);
-    expect(pools.stdout).toContain('256 slots');
+    expect(pools.stdout).toContain(': 64 slots and 128 slots</title>');
     expect(report(SEED, '--old', 'v6.12', '--new', 'v7.2', ...html).status).toBe(0);
   });
 });

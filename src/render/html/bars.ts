@@ -22,12 +22,20 @@ const HEIGHT = 150;
 const FOOT = 20;
 const TOP = 8;
 
-/** Bars in groups. */
-export function barChart(title: string, groups: readonly Group[], stacked: boolean): Panel {
+/**
+ * Bars in groups.
+ * @param least of the scale's end, so that two charts can have the same
+ */
+export function barChart(
+  title: string,
+  groups: readonly Group[],
+  stacked: boolean,
+  least = 1,
+): Panel {
   const heights = groups.map(({ bars }) =>
     bars.reduce((high, { value }) => (stacked ? high + value : Math.max(high, value)), 0),
   );
-  const y = scaleLinear([0, Math.max(1, ...heights)], [HEIGHT - FOOT, TOP]).nice(4);
+  const y = scaleLinear([0, Math.max(least, ...heights)], [HEIGHT - FOOT, TOP]).nice(4);
   const x = scaleBand(
     groups.map((_, n) => n),
     [0, 100],

@@ -6,7 +6,7 @@ import { verdictWords } from '../diff.js';
 import { differenceHeads, differenceRows, moreDifferences, totalRows } from '../diffRows.js';
 import { divergenceWords, sideWords } from '../divergence.js';
 import { coloursOf } from './colours.js';
-import { fragmentationChart } from './distributions.js';
+import { fragmentationChart, mostInRuns } from './distributions.js';
 import { pageDocument } from './document.js';
 import { type Drawing, drawingOf } from './drawing.js';
 import { findingList } from './findingList.js';
@@ -62,15 +62,20 @@ function* sections(diff: DiffReport, sides: Sides): Generator<Markup> {
   const { path } = diff.old.trace;
   yield html`<header><h1>swiotlb-replay: ${path}, ${old.name} and ${fresh.name}</h1>${verdict(diff)}${lossNotice(diff.old)}
 ${beside(sides, ({ report, name }) => html`<h3>${name}</h3>${facts(report)}`)}</header><main>`;
-  yield html`<section><h2>Totals</h2>${plainTable(`What ${old.name} and ${fresh.name} make of the trace`, ['', old.name, fresh.name], totalRows(diff))}</section>`;
+  yield html`<section><h2>Totals</h2>${plainTable(`What ${old.name} and ${fresh.name} make of the trace`, ['', old.name, fresh.name], totals(diff))}</section>`;
   yield occupancy(sides);
   yield differences(diff);
   yield html`<section><h2 id="findings">Findings</h2>
 ${oneSided(`Vanish with ${fresh.name}`, diff.vanished, old)}
 ${oneSided(`Appear with ${fresh.name}`, diff.appeared, fresh)}
 ${beside(sides, (side) => html`<h3>All with ${side.name}</h3>${side.report.counts.size === 0 ? html`<p>none</p>` : findingList(side, side.report.findings, side.report.counts, 0)}`)}</section>`;
-  yield html`<section><h2>Fragmentation</h2>${beside(sides, fragmentation)}</section>`;
+  yield html`<section><h2>Fragmentation</h2>${fragmentation(sides)}</section>`;
   yield html`<section><h2>Devices</h2>${sides.map((side) => html`<h3>${side.name}</h3>${deviceTable(side.report)}`)}</section></main>`;
+}
+
+/** Causes stand below the failures that they are of, which blanks do not show here. */
+function totals(diff: DiffReport): string[][] {
+  return totalRows(diff).map(([name, ...counts]) => [name.replace(/^ +/, 'failed: '), ...counts]);
 }
 
 function beside(sides: Sides, draw: (side: Drawing) => Markup): Markup {
@@ -115,8 +120,15 @@ function oneSided(title: string, { first, counts }: OneSided, side: Drawing): Ma
   return html`<h3>${title}: ${groupedOf(total, 'finding')}</h3>${findingList(side, first, counts)}`;
 }
 
-function fragmentation({ report, name }: Drawing): Markup {
-  const end = mostBroken(report.fragmentation.end);
-  const worst = mostBroken(report.fragmentation.worst);
-  return html`<figure><figcaption>${name}: free slots by the length of their run, at the end (left) and at worst (right)</figcaption>${panelMarkup(fragmentationChart(end, worst))}</figure>`;
+/** Both on one scale. */
+function fragmentation(sides: Sides): Markup {
+  const pairs = sides.map(({ report }) => ({
+    end: mostBroken(report.fragmentation.end),
+    worst: mostBroken(report.fragmentation.worst),
+  }));
+  const most = mostInRuns(pairs.flatMap(({ end, worst }) => [end, worst]));
+  return beside(sides, (side) => {
+    const { end, worst } = pairs[sides.indexOf(side)];
+    return html`<figure><figcaption>${side.name}: free slots by length of their run, at the end (left) and at worst (right)</figcaption>${panelMarkup(fragmentationChart(end, worst, most))}</figure>`;
+  });
 }

@@ -12,8 +12,20 @@ export function runWords(from: number): string {
   return from === 1 || from === 128 ? `${from}` : `${from}-${2 * from - 1}`;
 }
 
-/** Free slots by the length of the run that they are in, at the end and when a pool was most broken up. */
-export function fragmentationChart(end: PoolFragmentation, worst: PoolFragmentation): Panel {
+/** The most slots that a class of runs has. */
+export function mostInRuns(pools: readonly PoolFragmentation[]): number {
+  return Math.max(0, ...pools.flatMap(({ histogram }) => histogram.map(({ slots }) => slots)));
+}
+
+/**
+ * Free slots by the length of the run that they are in, at the end and when a pool was most broken up.
+ * @param least of the scale's end
+ */
+export function fragmentationChart(
+  end: PoolFragmentation,
+  worst: PoolFragmentation,
+  least = 1,
+): Panel {
   const barOf = (at: PoolFragmentation, className: string, when: string, from: number) => {
     const bucket = at.histogram.find((candidate) => candidate.from === from);
     const { slots = 0, runs = 0 } = bucket ?? {};
@@ -27,6 +39,7 @@ export function fragmentationChart(end: PoolFragmentation, worst: PoolFragmentat
       bars: [barOf(end, 'end', 'at the end', from), barOf(worst, 'worst', 'at worst', from)],
     })),
     false,
+    least,
   );
 }
 

@@ -38,6 +38,7 @@ export function mapFigure(drawing: Drawing, number: number, range: SlotRange): M
   const rows = Math.ceil((range.high - range.low) / pool.slotsPerRow);
   const height = Math.min(MOST_HEIGHT, Math.max(LEAST_HEIGHT, rows * ROW_HEIGHT));
   const slots = range.high - range.low;
+  const end = Math.min(range.high, pool.nslabs);
   const top = (pool.firstSlot - range.low) / slots;
   const share = (pool.rows * pool.slotsPerRow) / slots;
   const areas = areaStarts(pool, range).map(({ area, part }) => ({
@@ -48,7 +49,7 @@ export function mapFigure(drawing: Drawing, number: number, range: SlotRange): M
     ...areas.filter(({ y }) => y > STRIP + 20 && y < STRIP + height - 20),
     ...(drawing.report.findings.length > 0 ? [{ y: 4, text: 'findings' }] : []),
     { y: STRIP + 8, text: `slot ${range.low}` },
-    { y: STRIP + height - 7, text: `${Math.min(range.high, pool.nslabs) - 1}` },
+    { y: STRIP + (height * (end - range.low)) / slots - 7, text: `${end - 1}` },
   ];
   const width = ((columns.buckets * columns.span) / Math.max(1, columns.events)) * 100;
   return html`<figure class="map" id="${id}" data-map="${id}">

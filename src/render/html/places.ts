@@ -15,7 +15,7 @@ export interface Place {
 }
 
 /** The bucket that holds a line of the trace, or the last before it. */
-export function bucketOf(line: number, { firstLine, buckets }: Timeline): number {
+function bucketOf(line: number, { firstLine, buckets }: Timeline): number {
   let from = 0;
   let to = buckets;
   while (from + 1 < to) {
@@ -27,7 +27,7 @@ export function bucketOf(line: number, { firstLine, buckets }: Timeline): number
 }
 
 /** The slot of a pool in which an address lies; undefined where it lies outside. */
-export function slotIn(pool: PoolOccupancy, address: number | undefined): number | undefined {
+function slotIn(pool: PoolOccupancy, address: number | undefined): number | undefined {
   if (address === undefined) return undefined;
   const slot = Math.floor((address - pool.base) / SLOT_BYTES);
   return slot >= 0 && slot < pool.nslabs ? slot : undefined;

@@ -3,7 +3,7 @@ import { AXIS_HEIGHT, axis } from './axis.js';
 import { type Colours, coloursOf, NAMED } from './colours.js';
 import { fragmentationChart, sizesChart } from './distributions.js';
 import { type Drawing, drawingOf } from './drawing.js';
-import { html, type Markup } from './markup.js';
+import { html, type Markup, trusted } from './markup.js';
 import { occupancyChart, peakOf } from './occupancyChart.js';
 import { GUTTER, labelText, type Panel } from './panel.js';
 import { DRAWING_STYLE } from './style.js';
@@ -64,7 +64,7 @@ export function renderPlot(report: Report, what: string): string {
   const each = Math.min(200, inner / Math.max(1, legend.length));
   const title = `${report.trace.path} on ${report.kernel}`;
   return html`<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" role="img">
-<title>${title}: ${panel.title}</title><style>${{ markup: DRAWING_STYLE }}text.title{fill:var(--text);font-weight:600}</style>
+<title>${title}: ${panel.title}</title><style>${trusted(DRAWING_STYLE)}text.title{fill:var(--text);font-weight:600}</style>
 <rect width="${WIDTH}" height="${height}" fill="var(--ground)"/>
 <text class="title" x="${GUTTER}" y="16">${title}</text>
 ${legend.map(({ className, name }, n) => html`<svg x="${(GUTTER + n * each).toFixed(1)}" y="22" width="${(each - 8).toFixed(1)}" height="16"><rect class="${className}" y="3" width="11" height="11"/><text x="16" y="13">${name}</text></svg>`)}

@@ -83,7 +83,7 @@ ul.findings>li{padding:1px 0 1px 12px;border-left:2px solid var(--rule)}
 ul.related{list-style:none;padding-left:24px;margin:0;color:var(--soft)}
 details>summary{cursor:pointer}
 details.rule{margin:6px 0}
-.sides{display:grid;grid-template-columns:1fr 1fr;gap:0 28px}.sides>*{min-width:0}
+.sides{display:grid;grid-template-columns:1fr 1fr;gap:0 28px}.sides>*{min-width:0}.sides .tick.odd{display:none}
 pre{white-space:pre-wrap;font:12.5px/1.4 ui-monospace,monospace}
 @media (max-width:900px){.sides{grid-template-columns:1fr}}
 @media (max-width:700px){caption{white-space:normal}body{padding:10px 10px 32px}.tick.odd{display:none}.gutter{width:64px}
