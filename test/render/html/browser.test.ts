@@ -103,6 +103,15 @@ async function canvasColours(page: Page): Promise<string[]> {
   });
 }
 
+/** Waits until a map's first cell, which is in use, has a colour. */
+async function canvasIs(page: Page, colour: string): Promise<void> {
+  await page.waitForFunction((expected) => {
+    const canvas = document.querySelector('canvas') as HTMLCanvasElement;
+    const context = canvas.getContext('2d') as CanvasRenderingContext2D;
+    return context.getImageData(1, 1, 1, 1).data.slice(0, 3).join() === expected;
+  }, colour);
+}
+
 describe.skipIf(executablePath === undefined)('a page in a browser', () => {
   test('opens from disk, asks for nothing else and complains of nothing', async () => {
     const page = await open([SEED]);
@@ -208,14 +217,14 @@ describe.skipIf(executablePath === undefined)('a page in a browser', () => {
     const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const dark = await canvasColours(page);
     expect(await ground()).toBe('rgb(21, 24, 28)');
+    expect(dark).toEqual(['102,153,204']);
+    await page.emulateMedia({ colorScheme: 'light' });
+    await canvasIs(page, '68,119,170');
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await canvasIs(page, '102,153,204');
     await page.emulateMedia({ media: 'print' });
     expect(await ground()).toBe('rgb(255, 255, 255)');
-    await page.waitForFunction((before) => {
-      const canvas = document.querySelector('canvas') as HTMLCanvasElement;
-      const context = canvas.getContext('2d') as CanvasRenderingContext2D;
-      return context.getImageData(1, 1, 1, 1).data.slice(0, 3).join() !== before;
-    }, dark[0]);
-    expect(await canvasColours(page)).toEqual(['68,119,170']);
+    await canvasIs(page, '68,119,170');
     expect(complaints).toEqual([]);
     await page.close();
   });
