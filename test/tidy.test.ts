@@ -23,6 +23,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   check: ['kernel', 'events', 'swiotlb', 'iommu', 'dma', 'replay', 'analysis'],
   report: ['kernel', 'events', 'swiotlb', 'iommu', 'dma', 'replay', 'analysis', 'check'],
   corpus: ['kernel', 'events', 'replay', 'analysis', 'check', 'report'],
+  pipeline: ['kernel', 'events', 'source', 'formats', 'replay', 'report'],
+  library: ['kernel', 'events', 'formats', 'replay', 'analysis', 'report', 'pipeline'],
   render: ['events', 'analysis', 'check', 'report', 'corpus'],
   cli: [
     'kernel',
@@ -38,6 +40,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'check',
     'report',
     'corpus',
+    'pipeline',
+    'library',
     'render',
   ],
 };

@@ -164,7 +164,13 @@ export function explainAnswer(
 ): Explanation {
   const { answer, device } = outcome;
   const isMap = outcome.op === Op.map;
-  const formulas = [isMap ? sizeFormula(release.size) : 'total = size', maskFormula(release.masks)];
+  const { policyOf } = release;
+  const formulas = [
+    isMap
+      ? (sizeFormula(release.size) ?? `offset and total from size() of ${policyOf}`)
+      : 'total = size',
+    maskFormula(release.masks) ?? `clear, match and stride from plan() of ${policyOf}`,
+  ];
   return {
     line: outcome.line,
     kernel: release.name,
@@ -177,7 +183,7 @@ export function explainAnswer(
     allocAlignMask: outcome.allocAlignMask,
     minAlignMask: device.minAlignMask,
     plan: { ...answer.plan },
-    formulas: formulas.flatMap((formula) => formula ?? []),
+    formulas,
     areas,
     examined: answer.examined,
     result:

@@ -6,6 +6,7 @@ import { type Observation, observe } from '../corpus/observation.js';
 import { UserError } from '../events/errors.js';
 import { watchForReport } from '../report/watch.js';
 import { addReplayOptions, type ReplayOptions } from './options.js';
+import { loadPolicies } from './policies.js';
 import { chooseReleases, replayTrace } from './run.js';
 
 /** A replay that is to be done: plain data, so that it can go to a worker. */
@@ -17,16 +18,30 @@ export interface CheckJob {
   /** Undefined for the release that the trace names, or that explains it. */
   kernel: string | undefined;
   options: ExpectedCase['options'];
+  /** The command line names the kernel: it may be a policy file. */
+  isStandIn: boolean;
   /** Addresses that are expected one by one. */
   listed: number;
 }
 
-/** What must be replayed for a case of a trace. */
+/**
+ * What must be replayed for a case of a trace.
+ * @param standIn the kernel that the command line names instead of the case's
+ */
 export function jobOf(
   { path, name }: Pick<CheckJob, 'path' | 'name'>,
   { kernel, options, addresses }: Omit<ExpectedCase, 'kernel'> & Pick<CheckJob, 'kernel'>,
+  standIn?: string,
 ): CheckJob {
-  return { path, name, kernel, options, listed: addresses?.length ?? 0 };
+  const isStandIn = standIn !== undefined;
+  return {
+    path,
+    name,
+    kernel: standIn ?? kernel,
+    options,
+    isStandIn,
+    listed: addresses?.length ?? 0,
+  };
 }
 
 /**
@@ -36,6 +51,7 @@ export function jobOf(
 export async function runCheckJob(job: CheckJob): Promise<Observation | string> {
   try {
     const options = replayOptions(job);
+    if (job.isStandIn) await loadPolicies({ kernel: job.kernel ?? [] });
     const { runs, info, trace } = await replayTrace(
       job.path,
       options,

@@ -10,7 +10,10 @@ import {
   withoutCases,
 } from '../corpus/result.js';
 import { inShard, parseShard, type Shard } from '../corpus/shard.js';
+import { casesFor, type StandIn } from '../corpus/standIn.js';
 import { UserError } from '../events/errors.js';
+import { requirePlacement } from '../pipeline/choice.js';
+import { isPolicyPath } from '../pipeline/policyFile.js';
 import { CHECK_RENDERERS, type CheckRenderer } from '../render/check/table.js';
 import { jobOf } from './checkCase.js';
 import { type CorpusFile, corpusFiles, isTrace, readExpectation } from './checkFiles.js';
@@ -19,6 +22,7 @@ import { updateExpectations } from './checkUpdate.js';
 import { complain } from './eachTrace.js';
 import { Exit } from './exit.js';
 import { openOutput, renderOptions } from './output.js';
+import { kernelNamed } from './policies.js';
 
 interface Options {
   output: string;
@@ -29,7 +33,12 @@ interface Options {
   shard?: Shard;
   update?: boolean;
   kernel: string[];
+  against?: string;
+  exact?: boolean;
 }
+
+/** A kernel that stands in for others, with its word on the command line. */
+type NamedStandIn = StandIn & { word: string };
 
 const FORMAT_NAMES = CHECK_RENDERERS.map(({ name }) => name);
 
@@ -63,29 +72,33 @@ export function checkCommand(): Command {
         'json',
         'file',
         'report',
+        'against',
+        'exact',
       ]),
     )
     .option(
       '--kernel <release>',
-      'with --update: expect something of this release too; repeatable',
+      'replay this release or policy file instead, and tell where it does worse than is expected of\n' +
+        'the newest; with --update: expect something of this release too; repeatable',
       (text: string, previous: string[]) => [...previous, text],
       [],
     )
+    .option(
+      '--against <release>',
+      'with --kernel: hold it against what is expected of this release',
+    )
+    .option('--exact', 'with --kernel: tell of every difference, addresses too')
     .action(check);
 }
 
 async function check(paths: string[], options: Options): Promise<void> {
-  if (options.kernel.length > 0 && !options.update) {
-    throw new UserError(
-      '--kernel goes with --update: what a check replays stands in the expectations',
-    );
-  }
+  const standIns = standInsOf(options);
   const files = await wantedFiles(paths, options.shard);
   if (options.update) {
     process.exitCode = await updateExpectations(files, options);
     return;
   }
-  const result = checkResult(await checkFiles(files, options.jobs));
+  const result = checkResult(await checkFiles(files, standIns, options.jobs));
   const name = options.json ? 'json' : options.output;
   const renderer = CHECK_RENDERERS.find((each) => each.name === name) ?? CHECK_RENDERERS[0];
   for (const report of [...options.report, { renderer, file: options.file }]) {
@@ -109,36 +122,78 @@ async function wantedFiles(
   return shard === undefined ? files : inShard(files, shard);
 }
 
-async function checkFiles(files: readonly CorpusFile[], threads: number): Promise<TraceResult[]> {
-  const plans = files.map((file) => ({ file, ...planOf(file) }));
-  const jobs = plans.flatMap(({ file, cases }) => cases.map((each) => jobOf(file, each)));
+/** @throws UserError where the options contradict each other, or a kernel is not known */
+function standInsOf({ kernel: words, update, against, exact }: Options): NamedStandIn[] {
+  if (words.length === 0 && (against !== undefined || exact)) {
+    throw new UserError('--against and --exact go with --kernel: what is held against it?');
+  }
+  if (update) {
+    const policy = words.find(isPolicyPath);
+    if (policy === undefined) return [];
+    throw new UserError(`${policy}: expectations are of releases, not of policies`);
+  }
+  return words.map((word) => {
+    const kernel = kernelNamed(word);
+    const { release } = typeof kernel === 'string' ? requirePlacement(kernel) : kernel;
+    return { word, kernel: release.name, against, isExact: exact ?? false };
+  });
+}
+
+/** One replay of a trace. */
+interface Planned {
+  expected: ExpectedCase;
+  standIn: NamedStandIn | undefined;
+}
+
+async function checkFiles(
+  files: readonly CorpusFile[],
+  standIns: readonly NamedStandIn[],
+  threads: number,
+): Promise<TraceResult[]> {
+  const plans = files.map((file) => ({ file, ...planOf(file, standIns) }));
+  const jobs = plans.flatMap(({ file, replays }) =>
+    replays.map(({ expected, standIn }) => jobOf(file, expected, standIn?.word)),
+  );
   const observed = await runCheckJobs(jobs, threads);
   let at = 0;
   return plans.map(
-    ({ file, cases, instead }) =>
+    ({ file, replays, instead }) =>
       instead ??
       traceResult(
         file.name,
-        cases.map((each) => caseResult(each, observed[at++])),
+        replays.map(({ expected, standIn }) => caseResult(expected, observed[at++], standIn)),
       ),
   );
 }
 
-/** The cases of a file, or the result of one that has none. */
-function planOf(file: CorpusFile): { cases: ExpectedCase[]; instead?: TraceResult } {
-  if (!file.isExpected) {
-    const instead = withoutCases(file.name, 'skipped', `no ${EXPECT_SUFFIX} file beside it`);
-    return { cases: [], instead };
-  }
+/** The replays that a file asks for, or the result of one that asks for none. */
+function planOf(
+  file: CorpusFile,
+  standIns: readonly NamedStandIn[],
+): { replays: Planned[]; instead?: TraceResult } {
+  const without = (status: 'skipped' | 'error', reason: string) => ({
+    replays: [],
+    instead: withoutCases(file.name, status, reason),
+  });
+  if (!file.isExpected) return without('skipped', `no ${EXPECT_SUFFIX} file beside it`);
   if (file.isMissing) {
-    const reason = 'its expectations are there, but the trace is not';
-    return { cases: [], instead: withoutCases(file.name, 'error', reason) };
+    return without('error', 'its expectations are there, but the trace is not');
   }
   try {
-    return { cases: readExpectation(file).cases };
+    const { cases } = readExpectation(file);
+    if (standIns.length === 0) {
+      return { replays: cases.map((expected) => ({ expected, standIn: undefined })) };
+    }
+    const replays = standIns.flatMap((standIn) =>
+      casesFor(standIn, cases).map((expected) => ({ expected, standIn })),
+    );
+    const [{ against }] = standIns;
+    return replays.length > 0
+      ? { replays }
+      : without('skipped', `nothing is expected of ${against}`);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    return { cases: [], instead: withoutCases(file.name, 'error', error.message) };
+    return without('error', error.message);
   }
 }
 

@@ -3,6 +3,7 @@ import { createDiagnoser, type DiagnoseOptions } from '../analysis/diagnose.js';
 import type { Diagnosis } from '../analysis/diagnosis.js';
 import { emptyTraceInfo } from '../events/trace.js';
 import { readKernelLog } from '../formats/kernelLog/read.js';
+import { requirePlacement } from '../pipeline/choice.js';
 import { diagnosisJson, diagnosisText } from '../render/diagnosis.js';
 import type { DeviceOverride } from '../replay/geometry.js';
 import { openSource } from '../source/open.js';
@@ -11,7 +12,6 @@ import { Exit } from './exit.js';
 import { addDeviceOption, addOutputOptions, type OutputOptions } from './options.js';
 import { renderOptions } from './output.js';
 import { createProgress } from './progress.js';
-import { requirePlacement } from './run.js';
 
 type Options = OutputOptions & { kernel?: string; device: DeviceOverride[] };
 

@@ -3,11 +3,9 @@ import type { Release, ReleaseKind } from '../kernel/release.js';
 import { RELEASES } from '../kernel/releases.js';
 import { lastTag } from '../kernel/select.js';
 import { rangeWords, rowWords, STABLE_RANGES } from '../kernel/stable.js';
+import { releases } from '../library/releases.js';
 import { columns, wrap } from '../render/columns.js';
 import { renderOptions } from './output.js';
-
-/** Masks for which JSON gives the largest mapping: none, a sector, NVMe's page, and 64 KiB pages. */
-const MASKS = [0, 0x1ff, 0xfff, 0xffff];
 
 /** The groups of the text, in their order. */
 const GROUPS: readonly { kind: ReleaseKind; heading: string }[] = [
@@ -68,19 +66,6 @@ function rangesText(): string {
 }
 
 function kernelsJson(): string {
-  const kernels = RELEASES.map((release) => ({
-    name: release.name,
-    kind: release.kind,
-    summary: release.summary,
-    commits: release.commits,
-    ...covers(release),
-    takesAllocSize: release.takesAllocSize,
-    hasAreas: release.hasAreas,
-    dynamic: release.dynamicOrder ?? null,
-    maxMappingSize: Object.fromEntries(
-      MASKS.map((mask) => [`0x${mask.toString(16)}`, release.maxMappingSize(mask)]),
-    ),
-  }));
   const stable = STABLE_RANGES.map(({ series, first, last, checked, row, with: backports }) => ({
     first: `${series}.${first}`,
     last: last === undefined ? null : `${series}.${last}`,
@@ -88,16 +73,5 @@ function kernelsJson(): string {
     row: row.name,
     with: backports,
   }));
-  return `${JSON.stringify({ schema: 'swiotlb-replay/kernels@1', kernels, stable })}\n`;
-}
-
-/** The tags, or the versions of its own series, that a row stands for; null for none, or no end. */
-function covers(release: Release): { first: string | null; last: string | null } {
-  if (release.kind === 'mainline') return { first: release.name, last: lastTag(release) };
-  const range = STABLE_RANGES.find(
-    ({ row, with: backports }) => row.name === release.name && backports.length === 0,
-  );
-  if (release.kind === 'patched' || range === undefined) return { first: null, last: null };
-  const { series, first, last } = range;
-  return { first: `v${series}.${first}`, last: last === undefined ? null : `v${series}.${last}` };
+  return `${JSON.stringify({ schema: 'swiotlb-replay/kernels@1', kernels: releases(), stable })}\n`;
 }

@@ -1,12 +1,15 @@
 import { CommanderError } from 'commander';
-import { complainOf } from './eachTrace.js';
+import { complain, complainOf } from './eachTrace.js';
 import { Exit } from './exit.js';
 import { createProgram } from './program.js';
 
 // A reader that has seen enough (| head) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit();
-  throw error;
+  if (error.code !== 'EPIPE') {
+    complain(`standard output cannot be written: ${error.message}`);
+    process.exitCode = Exit.unusable;
+  }
+  process.exit();
 });
 
 try {

@@ -4,11 +4,10 @@ import type { TraceFormat } from '../formats/format.js';
 import { IOMMU_FORMATS, type IommuFormat } from '../formats/iommuRead.js';
 import { FORMATS } from '../formats/table.js';
 import { PAGE_SIZES } from '../kernel/constants.js';
-import type { BootParameter } from '../replay/bootPool.js';
-import type { DeviceOverride, PoolOverride } from '../replay/geometry.js';
+import { type BootParameter, parseBootParameter } from '../replay/bootPool.js';
+import { type DeviceOverride, globMatcher, type PoolOverride } from '../replay/geometry.js';
 import type { IommuOverride } from '../replay/iommuOverrides.js';
 import { DEFAULT_SEARCH, SEARCHERS } from '../swiotlb/searchers.js';
-import { DEFAULT_NSLABS, guestNslabs } from '../swiotlb/setup.js';
 import { iommuOption } from './iommu/option.js';
 import { collect, flagOf, maskOf, numberBelow, readPairs } from './pairs.js';
 
@@ -44,8 +43,9 @@ export function addReplayOptions(command: Command, withKernel = true): Command {
   if (withKernel) {
     command.option(
       '--kernel <release>',
-      'whose allocator to run: a release that `kernels` lists, `recorded` (the one the trace names)\n' +
-        'or `latest`. Default: recorded, else the newest that gives every recorded address, else latest',
+      'whose allocator to run: a release that `kernels` lists, `recorded` (the one the trace names),\n' +
+        '`latest`, or the path of a policy file, which is run (docs/policies.md). Default: recorded,\n' +
+        'else the newest that gives every recorded address, else latest',
     );
   }
   return command
@@ -214,29 +214,12 @@ function parsePool(text: string): PoolOverride {
   );
 }
 
-/** A size in bytes, with K, M, G or T behind it. */
-function sizeOf(text: string): number {
-  const parts = /^(\d{1,12})([KMGT]?)$/i.exec(text);
-  if (parts === null) throw new InvalidArgumentError(`"${text}" is not a size such as 16G.`);
-  return Number(parts[1]) * 1024 ** ' KMGT'.indexOf(parts[2].toUpperCase() || ' ');
-}
-
-/** setup_io_tlb_npages(), with words for what a kernel finds out by itself. */
 function parseSwiotlb(text: string): BootParameter {
-  const [first, ...rest] = text.split(',');
-  const parameter: BootParameter = { text, nslabs: DEFAULT_NSLABS, areas: undefined, failures: 0 };
-  if (first.startsWith('guest=')) parameter.nslabs = guestNslabs(sizeOf(first.slice(6)));
-  else if (first !== 'default') parameter.nslabs = numberBelow(MAX_NSLABS, first);
-  if (rest.length > 0 && /^\d/.test(rest[0])) {
-    parameter.areas = numberBelow(4097, rest.shift() as string);
+  try {
+    return parseBootParameter(text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
   }
-  for (const word of rest) {
-    if (word.startsWith('halved=')) parameter.failures = numberBelow(64, word.slice(7));
-    else if (word === 'noforce') throw new InvalidArgumentError('With noforce there is no pool.');
-    else if (word !== 'force')
-      throw new InvalidArgumentError(`"${word}" is not force or halved=N.`);
-  }
-  return parameter;
 }
 
 function parseDevice(text: string): DeviceOverride {
@@ -266,14 +249,4 @@ function parseDevice(text: string): DeviceOverride {
     },
     { matches: globMatcher(text.slice(0, colon)) },
   );
-}
-
-/** A test for names against a pattern in which `*` is any text and `?` any character. */
-function globMatcher(pattern: string): (name: string) => boolean {
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replace(/\*+/g, '.*')
-    .replace(/\?/g, '.');
-  const expression = new RegExp(`^${source}$`, 's');
-  return (name) => expression.test(name);
 }

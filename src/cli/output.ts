@@ -11,7 +11,9 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
+import { constants as osConstants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { supportsColor } from 'chalk';
 import { UserError } from '../events/errors.js';
 import type { RenderOptions } from '../render/table.js';
@@ -28,6 +30,9 @@ export interface Output {
 
 /** Bytes gathered before a write: large enough that a report of many small pieces costs few calls. */
 const CHUNK = 1 << 16;
+
+/** What ends the program; what it has begun to write is taken back first. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Standard output, or the file of `-o`, which appears complete or not at all. */
 export function openOutput(file: string | undefined): Output {
@@ -65,17 +70,34 @@ function fileOutput(file: string): Output {
     : undefined;
   let fd = -1;
   let gathered = '';
+  const abandon = (): void => {
+    if (fd >= 0) closeSync(fd);
+    fd = -1;
+    if (draft !== undefined) rmSync(draft, { force: true });
+    for (const signal of SIGNALS) process.off(signal, interrupted);
+  };
+  const interrupted = (signal: NodeJS.Signals): never => {
+    abandon();
+    process.exit(128 + osConstants.signals[signal]);
+  };
+  const open = (): void => {
+    // No earlier than needed: while a long replay computes, no signal would be heard.
+    fd = draft === undefined ? openSync(target.path, 'w') : openSync(draft, 'wx');
+    for (const signal of SIGNALS) process.on(signal, interrupted);
+  };
   const flush = (): void => {
     const bytes = Buffer.from(gathered);
     gathered = '';
-    // The draft is made no earlier than needed, so that an interrupted replay leaves none behind.
-    if (fd < 0) fd = draft === undefined ? openSync(target.path, 'w') : openSync(draft, 'wx');
+    if (fd < 0) open();
     for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
   };
   return {
     async write(text) {
       gathered += text;
-      if (gathered.length >= CHUNK) attempt(flush);
+      if (gathered.length < CHUNK) return;
+      attempt(flush);
+      // Signals are heard only between two turns of the event loop.
+      await setImmediate();
     },
     async done() {
       attempt(() => {
@@ -84,11 +106,9 @@ function fileOutput(file: string): Output {
         fd = -1;
         if (draft !== undefined) renameSync(draft, target.path);
       });
+      abandon();
     },
-    abandon() {
-      if (fd >= 0) closeSync(fd);
-      if (draft !== undefined) rmSync(draft, { force: true });
-    },
+    abandon,
   };
 }
 

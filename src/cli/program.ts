@@ -7,6 +7,7 @@ import { diffCommand } from './diffCommand.js';
 import { explainCommand } from './explainCommand.js';
 import { identifyCommand } from './identifyCommand.js';
 import { kernelsCommand } from './kernelsCommand.js';
+import { loadPolicies } from './policies.js';
 import { replayCommand } from './replayCommand.js';
 import { reportCommand } from './reportCommand.js';
 import { verifyCommand } from './verifyCommand.js';
@@ -14,6 +15,7 @@ import { verifyCommand } from './verifyCommand.js';
 /** Examples that work on the shipped traces, for the end of each command's help. */
 const SEED = 'traces/double-allocation/trace.log';
 const LOG = 'traces/full-or-not/dmesg.log';
+const POLICY = 'docs/policies/first-fix.mjs';
 const EXAMPLES: Record<string, readonly string[]> = {
   replay: [SEED, `${SEED} --kernel v6.9`, `${SEED} --json --no-allocations`],
   report: [
@@ -25,6 +27,7 @@ const EXAMPLES: Record<string, readonly string[]> = {
   diff: [
     `diff ${SEED} --old v6.8 --new v6.9`,
     `diff ${SEED} --old v6.8 --new v6.8+will-v1 --json`,
+    `diff ${SEED} --old v6.8 --new ./${POLICY}`,
     'diff traces/fragmented/trace.csv --kernel v6.12 --new-swiotlb 128 --output markdown',
     'diff traces/page-bits/trace.csv traces/fragmented/trace.csv --by findings',
     'diff traces/iommu-stale-mapping/trace.csv --old v5.14 --new v5.16',
@@ -37,6 +40,7 @@ const EXAMPLES: Record<string, readonly string[]> = {
   check: [
     'check traces/',
     'check traces/ --output ktap --shard 1/2',
+    'check traces/ --kernel ./docs/policies/stride-only.mjs',
     'check traces/double-allocation --output github --report sarif=check.sarif',
   ],
   diagnose: [`diagnose ${LOG}`, `diagnose ${LOG} --json`],
@@ -53,6 +57,9 @@ const STATUS = `
 Exit status: 0 nothing wrong found, 1 findings or differences, 2 wrong usage or an unusable trace,
 3 nothing wrong found but the trace does not carry that verdict.`;
 
+/** Commands whose --kernel is a release and no policy. */
+const REPLAYING_NOTHING = new Set(['capture', 'diagnose']);
+
 /** The whole command line. */
 export function createProgram(): Command {
   const program = new Command('swiotlb-replay')
@@ -62,6 +69,9 @@ export function createProgram(): Command {
     )
     .version(packageVersion(), '-V, --version')
     .option('--no-color', 'no colours, whatever the terminal');
+  program.hook('preAction', (_, command) =>
+    REPLAYING_NOTHING.has(command.name()) ? undefined : loadPolicies(command.opts()),
+  );
   program.addCommand(replayCommand(), { isDefault: true });
   program.addCommand(reportCommand());
   program.addCommand(verifyCommand());

@@ -1,8 +1,9 @@
 import { Command } from 'commander';
-import { unmetExpectations } from '../analysis/expectations.js';
 import { type MismatchWatch, watchMismatches } from '../analysis/mismatches.js';
+import type { Verification } from '../library/verification.js';
+import { KEPT_MISMATCHES, verificationOf } from '../library/verifying.js';
 import { harmless, harmlessJson } from '../render/harmless.js';
-import { lossesJson, lossLines } from '../render/losses.js';
+import { lossLines } from '../render/losses.js';
 import { eachTrace } from './eachTrace.js';
 import { Exit } from './exit.js';
 import { byKind } from './iommu/byKind.js';
@@ -17,10 +18,7 @@ import { chooseReleases, type Replayed, replayTrace, strictProblem } from './run
 
 type Options = ReplayOptions & OutputOptions;
 
-/** Mismatches that a result lists. */
-const KEPT = 20;
-
-/** Of those, how many the text shows. */
+/** Mismatches that the text shows, of those that a result lists. */
 const SHOWN = 5;
 
 /** `verify TRACE...`: does the model give every recorded address? */
@@ -47,13 +45,13 @@ export function verifyCommand(): Command {
             options,
             (info) => chooseReleases(options.kernel, info),
             (session) => {
-              const watch = watchMismatches(KEPT);
+              const watch = watchMismatches(KEPT_MISMATCHES);
               session.observers.push(watch);
               return watch;
             },
             { opened: source },
           );
-          const result = verifyResult(path, replayed);
+          const result = verificationOf(replayed);
           await output.write(
             options.json ? `${harmlessJson(result)}\n` : verifyText(result, replayed),
           );
@@ -65,48 +63,7 @@ export function verifyCommand(): Command {
   return command;
 }
 
-/** What `verify --json` prints: `swiotlb-replay/verify@1`. */
-interface VerifyResult {
-  schema: 'swiotlb-replay/verify@1';
-  path: string;
-  format: string;
-  kernel: string;
-  events: number;
-  recorded: number;
-  reproduced: number;
-  assumed: number;
-  incomplete: boolean;
-  mismatches: { line: number; recorded: string; replayed: string }[];
-  expect: null | { ok: boolean; differences: string[] };
-  /** Why the trace is incomplete; left out where it is not. */
-  losses?: unknown[];
-}
-
-function verifyResult(path: string, { info, trace, runs }: Replayed<MismatchWatch>): VerifyResult {
-  const [{ session, watch }] = runs;
-  const { recorded, mismatches } = session.totals;
-  const differences = unmetExpectations(info.expectations, session.allocators);
-  return {
-    schema: 'swiotlb-replay/verify@1',
-    path,
-    format: trace.format,
-    kernel: session.options.release.name,
-    events: trace.events,
-    recorded,
-    reproduced: recorded - mismatches,
-    assumed: session.transients.taken + session.totals.lookedAside,
-    incomplete: info.losses.length > 0,
-    mismatches: watch.first.map(({ line, recorded: was, replayed }) => ({
-      line,
-      recorded: was,
-      replayed,
-    })),
-    expect: info.expectations.length === 0 ? null : { ok: differences.length === 0, differences },
-    ...(info.losses.length > 0 && { losses: lossesJson(info.losses) }),
-  };
-}
-
-function status(result: VerifyResult): number {
+function status(result: Verification): number {
   // A call that is missing shifts every later address: mismatches prove nothing either.
   if (result.incomplete) return Exit.unproved;
   if (result.mismatches.length > 0 || result.expect?.ok === false) return Exit.found;
@@ -114,7 +71,7 @@ function status(result: VerifyResult): number {
 }
 
 function verifyText(
-  result: VerifyResult,
+  result: Verification,
   { runs, kernelReason, info }: Replayed<MismatchWatch>,
 ): string {
   const { kernel, recorded, reproduced } = result;
@@ -137,7 +94,7 @@ function verifyText(
   if (info.problems.count > 0) {
     const [{ line, message }] = info.problems.first;
     lines.push(
-      `  ${info.problems.count} lines not understood; the first is line ${line}: ${message}`,
+      `  ${info.problems.count} lines not understood; the first is line ${line}: ${harmless(message)}`,
     );
   }
   return `${lines.join('\n')}\n`;

@@ -1,6 +1,7 @@
 import { type Difference, differencesOf } from './compare.js';
 import { caseName, type ExpectedCase } from './expectation.js';
 import type { Observation } from './observation.js';
+import { type StandIn, standInDifferences, standInName } from './standIn.js';
 
 /** Schema of a check's result; it changes when a field changes. */
 export const CHECK_SCHEMA = 'swiotlb-replay/check@1';
@@ -13,7 +14,7 @@ export type CheckStatus = 'passed' | 'failed' | 'error' | 'skipped';
 
 /** One replay and what differs from what was expected of it. */
 export interface CaseResult {
-  /** Kernel and options; unique within the trace. */
+  /** Kernel and options, and for a stand-in whose place it takes; unique within the trace. */
   name: string;
   kernel: string;
   status: CheckStatus;
@@ -39,15 +40,24 @@ export interface CheckResult {
   traces: TraceResult[];
 }
 
-/** The result of a case from what its replay showed, or from the message of why there is none. */
-export function caseResult(expected: ExpectedCase, observed: Observation | string): CaseResult {
+/**
+ * The result of a case from what its replay showed, or from the message of why there is none.
+ * @param standIn what was replayed instead of the case's kernel
+ */
+export function caseResult(
+  expected: ExpectedCase,
+  observed: Observation | string,
+  standIn?: StandIn,
+): CaseResult {
   const isUnusable = typeof observed === 'string';
   const differences: Difference[] = isUnusable
     ? [{ rule: 'unusable', line: null, expected: 'a replay', actual: observed }]
-    : differencesOf(expected, observed);
+    : standIn === undefined
+      ? differencesOf(expected, observed)
+      : standInDifferences(standIn, expected, observed);
   return {
-    name: caseName(expected),
-    kernel: expected.kernel,
+    name: standIn === undefined ? caseName(expected) : standInName(standIn, expected),
+    kernel: standIn?.kernel ?? expected.kernel,
     status: isUnusable ? 'error' : differences.length > 0 ? 'failed' : 'passed',
     count: differences.length,
     differences: differences.slice(0, KEPT_DIFFERENCES),

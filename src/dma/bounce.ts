@@ -34,6 +34,7 @@ function fillRequest(
   allocAlignMask: number,
 ): void {
   const { request } = system;
+  request.line = system.call;
   request.origAddr = phys;
   request.mappingSize = size;
   request.allocSize = allocSize;

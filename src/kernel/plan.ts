@@ -21,6 +21,8 @@ export interface MapRequest {
   transientBase: number;
   /** An address whose area alone is searched, and transient pools; NaN for the whole search of the kernel. */
   lookAt: number;
+  /** Line of the trace, for messages; 0 or missing where there is none. */
+  line?: number;
 }
 
 /** A request to be filled. */
@@ -34,6 +36,7 @@ export function emptyRequest(): MapRequest {
     cpu: 0,
     transientBase: Number.NaN,
     lookAt: Number.NaN,
+    line: 0,
   };
 }
 
@@ -78,7 +81,7 @@ export function emptyPlan(): SearchPlan {
 }
 
 /** How a release turns a request into `offset`, `totalSize` and `nslots`. */
-export type SizePolicy = (request: MapRequest, plan: SearchPlan) => void;
+export type SizePolicy = (request: MapRequest, plan: SearchPlan, pageSize: number) => void;
 
 /** How a release turns a request, whose size is planned, into masks and stride. */
 export type MaskPolicy = (request: MapRequest, pageSize: number, plan: SearchPlan) => void;

@@ -54,9 +54,9 @@ export interface Release {
   boot: BootPolicy;
   /**
    * alloc_align_mask that swiotlb_alloc() searches with, for a size in bytes; undefined where there
-   * is no swiotlb_alloc() (before v5.15).
+   * is no swiotlb_alloc() (before v5.15). The line of the trace is for messages.
    */
-  coherentAlignMask: ((size: number, pageSize: number) => number) | undefined;
+  coherentAlignMask: ((size: number, pageSize: number, line?: number) => number) | undefined;
   /** swiotlb_alloc() gives back and refuses a result that does not start on a page (823353b7cf0e). */
   refusesUnalignedPages: boolean;
   /** Free-run counters of a last, partial segment end at the pool's end (53c87e846e33). */
@@ -68,4 +68,6 @@ export interface Release {
   dynamicOrder: 'pool-by-pool' | 'area-by-area' | undefined;
   /** swiotlb_max_mapping_size() for a device's min_align_mask, in bytes. */
   maxMappingSize: (minAlignMask: number) => number;
+  /** Where the policies come from that are not of the table; undefined where all are. */
+  policyOf?: string;
 }

@@ -1,25 +1,17 @@
 import { Chalk, type ChalkInstance } from 'chalk';
 import type { IommuFacts, IommuFault, Kept } from '../analysis/iommuFacts.js';
 import { sizeWords } from '../check/words.js';
-import type { DeviceAddressField } from '../events/iommu.js';
 import { hex } from '../events/numbers.js';
 import { PAGE_TABLE_SCHEMA, type PageTableReport } from '../report/pageTableReport.js';
+import { plainAssumptions, plainLosses } from '../report/plain.js';
+import { hexOf, hexOfPage, plainIommu } from '../report/plainIommu.js';
 import { counted, wrap } from './columns.js';
 import { harmless, harmlessJson } from './harmless.js';
-import { lossesJson, lossLines } from './losses.js';
+import { lossLines } from './losses.js';
 import type { RenderOptions } from './table.js';
 
 /** Errors of one kind that are shown in full. */
 const SHOWN = 5;
-
-/** An address of 64 bits, of which a number holds but 53. */
-function hexOf({ page, low }: DeviceAddressField): string {
-  return page === 0 ? hex(low) : `${hex(page)}${low.toString(16).padStart(3, '0')}`;
-}
-
-function hexOfPage(page: number): string {
-  return hexOf({ page, low: 0 });
-}
 
 /** The part of a report about page tables; nothing where it has none. */
 export function iommuSection(
@@ -122,50 +114,6 @@ function timeWords(seconds: number): string {
     : `, ${seconds.toFixed(1)} s before`;
 }
 
-/** Page tables as they stand in JSON: addresses in hex, sizes in bytes. */
-export function iommuJson(iommu: IommuFacts): unknown {
-  const { faults, collisions, shortUnmaps, bounced } = iommu;
-  return {
-    ...iommu,
-    granule: iommu.granule ?? null,
-    faults: {
-      count: faults.count,
-      first: faults.first.map(({ line, device, driver, address, flags, cause, isCertain }) => ({
-        line,
-        device,
-        driver,
-        iova: hexOf(address),
-        flags: hex(flags),
-        was: cause.was,
-        mapLine: cause.was === 'never mapped' ? null : cause.mapLine,
-        unmapLine: cause.was === 'unmapped' ? cause.unmapLine : null,
-        seconds: cause.was === 'unmapped' ? Math.round(cause.seconds * 1e9) / 1e9 : null,
-        certain: isCertain,
-      })),
-    },
-    collisions: {
-      count: collisions.count,
-      first: collisions.first.map(({ line, device, pages, mappedLine }) => ({
-        line,
-        device,
-        iova: hexOfPage(pages.first),
-        size: (pages.last - pages.first + 1) * 4096,
-        mappedLine,
-      })),
-    },
-    shortUnmaps: {
-      count: shortUnmaps.count,
-      first: shortUnmaps.first.map(({ line, pages, size, unmappedSize }) => ({
-        line,
-        iova: hexOfPage(pages.first),
-        size,
-        unmappedSize,
-      })),
-    },
-    bounced: { ...bounced, beyond: bounced.mapped - bounced.bytes },
-  };
-}
-
 /** The report of a trace that holds page tables alone, for a terminal. */
 export function* renderIommuText(
   report: PageTableReport,
@@ -185,7 +133,7 @@ export function* renderIommuText(
     lines.push(...wrap('  assumed   ', harmless(message), options.width));
   }
   for (const { line, message, text } of problems) {
-    const words = `line ${line}: ${message}: ${harmless(text)}`;
+    const words = `line ${line}: ${harmless(`${message}: ${text}`)}`;
     lines.push(...wrap('  skipped   ', words, options.width));
   }
   yield `${lines.join('\n')}\n`;
@@ -198,9 +146,9 @@ export function* renderIommuJson(report: PageTableReport): Generator<string> {
   yield `${harmlessJson({
     schema: PAGE_TABLE_SCHEMA,
     trace,
-    iommu: iommuJson(iommu),
-    assumptions: assumptions.map(({ line, message }) => ({ line: line ?? null, message })),
-    losses: lossesJson(losses),
+    iommu: plainIommu(iommu),
+    assumptions: plainAssumptions(assumptions),
+    losses: plainLosses(losses),
     problems,
   })}\n`;
 }

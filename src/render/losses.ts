@@ -2,6 +2,8 @@ import type { Loss } from '../events/trace.js';
 import { counted, wrap } from './columns.js';
 import { harmless } from './harmless.js';
 
+export { plainLosses as lossesJson } from '../report/plain.js';
+
 /** Losses that are shown in words. */
 const SHOWN = 5;
 
@@ -16,13 +18,4 @@ export function lossLines(losses: readonly Loss[], width: number): string[] {
   }
   if (losses.length > SHOWN) lines.push(`  and ${losses.length - SHOWN} more; --json has all`);
   return lines;
-}
-
-/** Losses with what is not known as null. */
-export function lossesJson(losses: readonly Loss[]): unknown[] {
-  return losses.map(({ line, events, message }) => ({
-    line: line ?? null,
-    events: events ?? null,
-    message,
-  }));
 }

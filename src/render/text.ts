@@ -113,7 +113,7 @@ function facts(report: Report, width: number): string[] {
   const more = report.assumptions.length - SHOWN;
   if (more > 0) fact('', `and ${more} more; --json has all`);
   for (const { line, message, text } of report.problems) {
-    fact('skipped', `line ${line}: ${message}: ${harmless(text)}`);
+    fact('skipped', `line ${line}: ${harmless(`${message}: ${text}`)}`);
   }
   return lines;
 }

@@ -68,6 +68,7 @@ export function foretell(
   transientBase: number,
   answer: MapAnswer,
 ): void {
+  request.line = outcome.line;
   request.origAddr = outcome.origAddr;
   request.mappingSize = outcome.size;
   request.allocSize = outcome.allocSize;

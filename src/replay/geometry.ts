@@ -120,3 +120,13 @@ export function resolveDevice(
     pool: pool.name,
   };
 }
+
+/** A test for names against a pattern in which `*` is any text and `?` any character. */
+export function globMatcher(pattern: string): (name: string) => boolean {
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replace(/\*+/g, '.*')
+    .replace(/\?/g, '.');
+  const expression = new RegExp(`^${source}$`, 's');
+  return (name) => expression.test(name);
+}

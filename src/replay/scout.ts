@@ -90,6 +90,7 @@ export function createScout(info: TraceInfo, options: SessionOptions): Scout {
   function setRequest(batch: EventBatch, n: number, device: Device): void {
     const isMap = batch.op[n] === Op.map;
     const allocSize = batch.allocSize[n];
+    request.line = batch.line[n];
     request.origAddr = isMap ? batch.origAddr[n] : 0;
     request.mappingSize = batch.size[n];
     request.allocSize = Number.isNaN(allocSize) ? batch.size[n] : allocSize;

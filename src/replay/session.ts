@@ -142,6 +142,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     const { device, startIndex } = at;
     const { transientBase } = request;
     totals.maps++;
+    request.line = outcome.line;
     request.origAddr = outcome.op === Op.map ? outcome.origAddr : 0;
     request.mappingSize = outcome.size;
     request.allocSize = outcome.allocSize;

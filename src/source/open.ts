@@ -23,6 +23,16 @@ const HEAD_BYTES = 4096;
 
 const BOM = Buffer.from('\ufeff');
 
+/** What a source reads from. */
+interface Origin {
+  /** For messages. */
+  name: string;
+  read: ReadBytes;
+  /** Bytes that will come; undefined where not known. */
+  size: number | undefined;
+  close(): void;
+}
+
 /**
  * Opens a file, or standard input for `-`, and unpacks it; how it is packed is told by content. What
  * cannot be unpacked to its end is read as far as it goes, and the tally says so.
@@ -31,6 +41,33 @@ const BOM = Buffer.from('\ufeff');
 export async function openSource(path: string): Promise<Source> {
   const name = path === '-' ? '<stdin>' : path;
   const fd = path === '-' ? 0 : openFile(path);
+  const close = (): void => {
+    if (fd !== 0) closeSync(fd);
+  };
+  let size: number | undefined;
+  try {
+    size = fd === 0 ? undefined : fileSize(name, fd);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return openOrigin({ name, read: readFromFd(name, fd), size, close });
+}
+
+/** As openSource, of bytes that are in memory. */
+export function openBytes(name: string, bytes: Uint8Array): Promise<Source> {
+  let at = 0;
+  const read: ReadBytes = (into, offset, length) => {
+    const piece = bytes.subarray(at, at + length);
+    into.set(piece, offset);
+    at += piece.length;
+    return piece.length;
+  };
+  return openOrigin({ name, read, size: bytes.length, close() {} });
+}
+
+async function openOrigin(origin: Origin): Promise<Source> {
+  const { name, size } = origin;
   const tally: BlockTally = { bytes: 0, cutLines: 0 };
   let unpacked: Unpacked | undefined;
   let closed = false;
@@ -38,15 +75,13 @@ export async function openSource(path: string): Promise<Source> {
     if (closed) return;
     closed = true;
     unpacked?.close();
-    if (fd !== 0) closeSync(fd);
+    origin.close();
   };
   try {
-    const size = fd === 0 ? undefined : fileSize(name, fd);
-    const readOpen = readFromFd(name, fd);
-    // Unpacking reads ahead in the background; after the close, the number may be another file's.
-    const readFd: ReadBytes = (...to) => (closed ? 0 : readOpen(...to));
-    let head = await readHead(readFd);
-    const packed = withHead(head, readFd);
+    // Unpacking reads ahead in the background; after the close, a file's number may be another's.
+    const readOpen: ReadBytes = (...to) => (closed ? 0 : origin.read(...to));
+    let head = await readHead(readOpen);
+    const packed = withHead(head, readOpen);
     const packing = PACKINGS.find(({ magic }) => head.subarray(0, magic.length).equals(magic));
     let read: ReadInto = packed;
     if (packing !== undefined) {

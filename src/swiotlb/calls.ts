@@ -12,7 +12,7 @@ export function planMap(
   request: MapRequest,
   plan: SearchPlan,
 ): void {
-  release.size(request, plan);
+  release.size(request, plan, pageSize);
   release.masks(request, pageSize, plan);
 }
 
@@ -28,7 +28,8 @@ export function planAlloc(
 ): void {
   request.origAddr = 0;
   request.allocSize = request.mappingSize;
-  request.allocAlignMask = release.coherentAlignMask?.(request.mappingSize, pageSize) ?? 0;
+  request.allocAlignMask =
+    release.coherentAlignMask?.(request.mappingSize, pageSize, request.line) ?? 0;
   plan.offset = 0;
   plan.totalSize = request.mappingSize;
   plan.nslots = Math.ceil(request.mappingSize / IO_TLB_SIZE);

@@ -155,9 +155,11 @@ export function releaseSlots(
   const end = slot + nslots;
   const segmentEnd = (slot | (IO_TLB_SEGSIZE - 1)) + 1;
   const after = end < segmentEnd && end < pool.nslabs ? list[end] : 0;
-  let count = after;
-  let wasFree = false;
-  for (let i = end - 1; i >= slot; i--) {
+  // A size that the caller made up may reach far behind the pool: there is nothing there to count.
+  const last = Math.min(end, list.length);
+  let count = after + end - last;
+  let wasFree = last < end;
+  for (let i = last - 1; i >= slot; i--) {
     if (list[i] !== 0) wasFree = true;
     list[i] = ++count;
     storedSize[i] = 0;

@@ -20,6 +20,26 @@ function replay(name: string, text: string | Buffer, ...options: string[]) {
   return { status, stderr, report: stdout === '' ? undefined : JSON.parse(stdout) };
 }
 
+describe('what a bad line holds is told harmlessly', () => {
+  const TRACE = [
+    '#kernel version=v6.8 dynamic=\u009b',
+    '#pool name=default base=0x97ff0000 nslabs=7168',
+    '#device name=d min_align_mask=\u0085\u202e',
+    'dev,op,orig_addr,size,tlb_addr',
+    'd,map,0x1000,512,0x800',
+    '',
+  ].join('\n');
+
+  test.each(['replay', 'verify', 'identify', 'diagnose'])('%s', (command) => {
+    const path = join(folder, 'hostile.csv');
+    writeFileSync(path, TRACE);
+    const { stdout, stderr } = swiotlbReplay([command, path]);
+    expect(stdout + stderr).not.toMatch(/[\u0080-\u009f\u202e]/);
+    if (command === 'replay') expect(stdout).toContain('\\x85\\u202e');
+    if (command === 'verify') expect(stdout).toContain('\\x9b');
+  });
+});
+
 describe('what cannot be read is refused with exit status 2 and a word on what to do', () => {
   test.each([
     ['an empty file', '', 'is empty'],

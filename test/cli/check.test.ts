@@ -152,8 +152,17 @@ describe('an update', () => {
     expect(read(EXPECT)).toBe(before);
   });
 
-  test('is needed for --kernel', () => {
-    expect(check('traces', '--kernel', 'v6.8')).toMatchObject({ status: 2, stdout: '' });
+  test('is of releases, not of policies', () => {
+    putCases(EXPECT, [{ kernel: 'v6.8' }]);
+    const { status, stderr } = check(
+      folder,
+      '--update',
+      '--kernel',
+      './docs/policies/first-fix.mjs',
+    );
+    expect(status).toBe(2);
+    expect(stderr).toContain('expectations are of releases, not of policies');
+    expect(casesOf(EXPECT)).toEqual([{ kernel: 'v6.8' }]);
   });
 });
 

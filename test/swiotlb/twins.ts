@@ -52,7 +52,7 @@ function planRequest(request: Request): void {
     plan.totalSize = request.mappingSize;
     plan.nslots = Math.ceil(request.mappingSize / IO_TLB_SIZE);
   } else {
-    release.size(wanted, plan);
+    release.size(wanted, plan, pageSize);
   }
   release.masks(wanted, pageSize, plan);
 }

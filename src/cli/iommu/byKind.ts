@@ -1,15 +1,10 @@
 import { UserError } from '../../events/errors.js';
-import { IOMMU_FORMATS, type IommuFormat, recogniseIommu } from '../../formats/iommuRead.js';
+import { IOMMU_FORMATS } from '../../formats/iommuRead.js';
+import { iommuFormatOf } from '../../pipeline/feed.js';
 import { openSource, type Source } from '../../source/open.js';
 import type { ReplayOptions } from '../options.js';
 import type { Output } from '../output.js';
 import type { IommuInput } from './run.js';
-
-/** Which IOMMU trace a source is, told by its content unless the user says what it is. */
-function iommuFormatOf(source: Source, { inputFormat }: ReplayOptions): IommuFormat | undefined {
-  if (inputFormat === undefined) return recogniseIommu(source.head);
-  return IOMMU_FORMATS.find((format) => format === inputFormat);
-}
 
 /**
  * Does with each trace what its kind asks for: this is where IOMMU traces part from those of swiotlb.
@@ -24,7 +19,7 @@ export function byKind(
   return async (path, output) => {
     const source = await openSource(path);
     try {
-      const format = iommuFormatOf(source, options);
+      const format = iommuFormatOf(source, options.inputFormat);
       if (format !== undefined) return await iommu({ path, source, format }, output);
       if (options.iommu.length > 0) {
         throw new UserError(`${path}: --iommu is for IOMMU traces (${IOMMU_FORMATS.join(', ')})`);
@@ -34,15 +29,4 @@ export function byKind(
       source.close();
     }
   };
-}
-
-/** Opens a trace for a command that knows those of swiotlb only. */
-export async function openSwiotlbTrace(path: string, options: ReplayOptions): Promise<Source> {
-  const source = await openSource(path);
-  const format = iommuFormatOf(source, options);
-  if (format === undefined) return source;
-  source.close();
-  throw new UserError(
-    `${path}: is an IOMMU trace (${format}), which replay, verify, identify and diff know and this command does not`,
-  );
 }

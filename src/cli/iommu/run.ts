@@ -10,6 +10,8 @@ import {
   withLargeGranules,
 } from '../../kernel/iommuSelect.js';
 import { placeRelease } from '../../kernel/select.js';
+import type { PlacedRelease } from '../../pipeline/choice.js';
+import { readBeside } from '../../pipeline/feed.js';
 import { lossLines } from '../../render/losses.js';
 import {
   type IommuOverrides,
@@ -22,8 +24,8 @@ import type { Source } from '../../source/open.js';
 import { complain } from '../eachTrace.js';
 import { Exit } from '../exit.js';
 import type { ReplayOptions } from '../options.js';
+import { kernelNamed } from '../policies.js';
 import { createProgress } from '../progress.js';
-import { readBeside } from '../run.js';
 
 /** An opened IOMMU trace. */
 export interface IommuInput {
@@ -63,6 +65,8 @@ export interface IommuWatch {
 /** The release of that name, or a message that helps. */
 export function requireIommuRelease(name: string): IommuRelease {
   if (name === 'latest') return latestIommuRelease();
+  const kernel = kernelNamed(name);
+  if (typeof kernel !== 'string') return withBouncer(kernel);
   const release = findIommuRelease(name);
   if (release !== undefined) return release;
   const near = nearestIommuReleases(name);
@@ -71,6 +75,12 @@ export function requireIommuRelease(name: string): IommuRelease {
       ` ${near.length === 1 ? 'is' : 'are'} ${near.join(', ')}; any tag from v5.10 on, a stable version,` +
       ' or v5.14+s1 to v5.14+s1-5 will do',
   );
+}
+
+/** The IOMMU code of a policy's base, with bounce buffers from the policy. */
+function withBouncer({ release: swiotlb }: PlacedRelease): IommuRelease {
+  const base = requireIommuRelease(swiotlb.name.replace(/\+.*/, ''));
+  return { ...base, name: swiotlb.name, kind: 'patched', swiotlb };
 }
 
 /** The release that `--kernel` names, or that its absence means: the recorded one. */

@@ -22,6 +22,7 @@ export function whyUnusable(call: Call): string | undefined {
   if (!isBelow(origAddr, ADDRESS_LIMIT) && !Number.isNaN(origAddr)) {
     return 'its orig_addr is no physical address (below 2^52)';
   }
+  if (op === Op.map && Number.isNaN(origAddr)) return 'its orig_addr is missing';
   return isBelow(allocAlignMask, 2 ** 32) ? undefined : 'its align_mask has more than 32 bits';
 }
 

@@ -19,6 +19,13 @@ import {
 const MAP = lockedMap('eth0', 0x1000, 512, BASE).map((body) => line(body));
 const UNMAP = lockedUnmap('eth0', BASE, 512).map((body) => line(body));
 
+test('a map known by one record that does not show its buffer cannot be used', async () => {
+  const body = probe('mapx', 'eth0', { size: 512, align_mask: 0, ret: BASE + 2048 });
+  const { info, events } = await read(file(...MAP, ...UNMAP, line(body)));
+  expect(events).toHaveLength(2);
+  expect(info.problems.first).toMatchObject([{ message: 'its orig_addr is missing' }]);
+});
+
 describe('what is no such trace is refused', () => {
   test('prints of others under the name swiotlb_bounced', async () => {
     // The shape of an article's lines, which no kernel prints.

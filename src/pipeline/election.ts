@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import type { EventBatch } from '../events/batch.js';
 import { latestRelease } from '../kernel/select.js';
 import type { Session } from '../replay/session.js';
@@ -81,13 +80,4 @@ function isExact<W>({ session }: Watched<W>): boolean {
 /** The latest release stays in the race even when it differs: it is replayed if no other is left. */
 function stillElectable<W>(candidate: Watched<W>): boolean {
   return isExact(candidate) || candidate.session.options.release.name === latestRelease().name;
-}
-
-/** Whether these inputs can be read twice: standard input and pipes cannot. */
-export function canBeReadAgain(paths: readonly (string | undefined)[]): boolean {
-  return paths.every(
-    (path) =>
-      path === undefined ||
-      (path !== '-' && statSync(path, { throwIfNoEntry: false })?.isFile() === true),
-  );
 }

@@ -1,0 +1,30 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { commandLine } from './commands.mjs';
+import { faultOf } from './judge.mjs';
+import { mutate } from './mutate.mjs';
+import { caseSeed, createRandom } from './random.mjs';
+import { createProgram, runProgram } from './run.mjs';
+
+/** The trace, what lies beside it, and the command line of a case. */
+export function makeCase(seed, number, corpus, folder) {
+  const random = createRandom(caseSeed(seed, number));
+  const trace = join(folder, 'trace');
+  const other = join(folder, 'other');
+  const bytes = mutate(random, corpus);
+  const beside = mutate(random, corpus);
+  return { bytes, beside, trace, other, words: commandLine(random, createProgram(), trace, other) };
+}
+
+/** Runs a case; gives what is wrong, or undefined. Searchers must agree where the trace is replayed. */
+export async function tryCase({ bytes, beside, trace, other, words }) {
+  writeFileSync(trace, bytes);
+  writeFileSync(other, beside);
+  const run = await runProgram(words);
+  const fault = faultOf(run, words, bytes.length + beside.length);
+  if (fault !== undefined) return fault;
+  if (words[0] !== 'replay' || words.includes('--search')) return undefined;
+  const linear = await runProgram([...words, '--search', 'linear']);
+  const isSame = linear.stdout === run.stdout && linear.status === run.status;
+  return isSame ? undefined : 'the linear search gives another result than the indexed one';
+}
