@@ -77,6 +77,37 @@ describe('the page', () => {
   });
 });
 
+/** A trace of a few rows in a small pool. */
+function traceOf(name: string, ...rows: string[]): string {
+  const file = join(folder, name);
+  writeFileSync(
+    file,
+    '#swiotlb-trace 1\n#kernel version=v6.8 page_size=4096\n' +
+      '#pool name=default base=0x80000000 nslabs=64 areas=1 index=0\n' +
+      `dev,op,orig_addr,size,tlb_addr\n${rows.join('\n')}\n`,
+  );
+  return file;
+}
+
+describe('a trace with little to draw', () => {
+  test.each([
+    ['no request at all', 'eth0,sync_for_cpu,,4096,0x80000000'],
+    ['refused requests alone', 'eth0,map,0x1000,262144,full'],
+    ['releases of what it does not know', 'eth0,unmap,,4096,0x90000000'],
+  ])('such as %s is drawn all the same', (_, row) => {
+    const trace = traceOf('little.csv', row);
+    const texts = [
+      report(trace, '--html', '-'),
+      report(trace, '--html', '-', '--new-swiotlb', '512'),
+      ...Object.keys(PLOTS).map((what) => report(trace, '--plot', what)),
+    ].map(({ stdout }) => stdout.replace(/<script>[\s\S]*?<\/script>/, ''));
+    for (const text of texts) {
+      expect(text).toMatch(/<\/(html|svg)>\n$/);
+      expect(text).not.toMatch(/NaN|undefined|Infinity/);
+    }
+  });
+});
+
 describe('two sides', () => {
   test('may be releases or pools, and end in 1 where they differ', () => {
     const html = ['--html', '-'];

@@ -35,6 +35,7 @@ export function timeWords(timeline: Timeline): (time: number) => string | undefi
 
 function ticksOf(timeline: Timeline): Tick[] {
   const { events, span, firstTime, firstLine } = timeline;
+  if (events === 0) return [];
   const words = timeWords(timeline);
   const buckets = scaleLinear([0, events], [0, 1])
     .ticks(TICKS)

@@ -26,7 +26,7 @@ import { facts, foundWords, lossNotice } from './verdict.js';
 import { groupedOf } from './words.js';
 
 /** Different addresses that the page lists. */
-const SHOWN = 100;
+const SHOWN = 40;
 
 /** Two sides of one page. */
 type Sides = readonly [old: Drawing, fresh: Drawing];
@@ -51,9 +51,12 @@ function rangeOf(sides: Sides, number: number): SlotRange {
   const ranges = sides.flatMap(({ occupancy }) =>
     occupancy.pools.slice(number, number + 1).map(slotsShown),
   );
+  // Rows are powers of two, and begin at multiples of their size.
+  const per = Math.max(...ranges.map((range) => range.per));
   return {
-    low: Math.min(...ranges.map(({ low }) => low)),
-    high: Math.max(...ranges.map(({ high }) => high)),
+    low: Math.floor(Math.min(...ranges.map(({ low }) => low)) / per) * per,
+    high: Math.ceil(Math.max(...ranges.map(({ high }) => high)) / per) * per,
+    per,
   };
 }
 

@@ -19,15 +19,16 @@ const MOST_HEIGHT = 320;
 /** Height of the strip of findings above a map. */
 const STRIP = 12;
 
-/** Slots that a map shows: from `low` to before `high`. */
+/** Slots that a map shows: from `low` to before `high`, in rows of `per`, of which both are multiples. */
 export interface SlotRange {
   low: number;
   high: number;
+  per: number;
 }
 
 /** The slots that a pool's rows cover. */
 export function slotsShown({ firstSlot, slotsPerRow, rows }: PoolOccupancy): SlotRange {
-  return { low: firstSlot, high: firstSlot + slotsPerRow * rows };
+  return { low: firstSlot, high: firstSlot + slotsPerRow * rows, per: slotsPerRow };
 }
 
 /** One pool's map: a canvas that the script fills, over a plain one that needs none. */
@@ -35,7 +36,7 @@ export function mapFigure(drawing: Drawing, number: number, range: SlotRange): M
   const { occupancy, columns, colours } = drawing;
   const pool = occupancy.pools[number];
   const id = mapId(drawing, number);
-  const rows = Math.ceil((range.high - range.low) / pool.slotsPerRow);
+  const rows = (range.high - range.low) / range.per;
   const height = Math.min(MOST_HEIGHT, Math.max(LEAST_HEIGHT, rows * ROW_HEIGHT));
   const slots = range.high - range.low;
   const end = Math.min(range.high, pool.nslabs);
@@ -131,6 +132,7 @@ export function mapData(drawing: Drawing, number: number, range: SlotRange): obj
 
 /** Slots in use over time, above its axis. */
 export function chartFigure({ timeline, colours }: Drawing, peak: number): Markup {
+  if (timeline.events === 0) return html``;
   return html`<figure>${panelMarkup(occupancyChart(timeline, colours, peak))}${axisMarkup(timeline)}</figure>`;
 }
 

@@ -43,7 +43,7 @@ export function occupancyChart(whole: Timeline, colours: Colours, peak: number):
   const timeline = coarser(whole, BUCKETS);
   const { buckets, span, events, most, failed, capacity } = timeline;
   const y = scaleLinear([0, Math.max(1, peak)], [HEIGHT - 1, TOP]).nice(4);
-  const x = scaleLinear([0, events], [0, WIDTH]);
+  const x = scaleLinear([0, Math.max(1, events)], [0, WIDTH]);
   // Steps: a bucket's value holds to its end, so that each has two points.
   const points = Array.from({ length: 2 * buckets }, (_, n) => n);
   const xOf = (n: number): number => x(Math.min(events, ((n + 1) >> 1) * span));

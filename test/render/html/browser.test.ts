@@ -39,6 +39,11 @@ function hostileTrace(): string {
   return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
 }
 
+/** The address of the n-th slot from the third on. */
+function address(n: number): string {
+  return `0x${(0x80000000 + (n + 3) * 2048).toString(16)}`;
+}
+
 let folder: string;
 let browser: Browser;
 
@@ -246,6 +251,34 @@ describe.skipIf(executablePath === undefined)('a page in a browser', () => {
     expect(await page.locator('figure.map').count()).toBe(2);
     const lowest = await page.locator('.map .gutter text:nth-of-type(2)').allTextContents();
     expect(new Set(lowest)).toEqual(new Set(['slot 1645']));
+    await page.close();
+  });
+
+  test('tells the cells of two sides whose rows have different sizes', async () => {
+    // A pool of 64 slots of which all are taken, and one of 1024 in which searches go on and on.
+    const rows = Array.from({ length: 400 }, (_, n) => [
+      { dev: 'sda', op: 'map', orig_addr: '0x100000', size: 2048, tlb_addr: address(n) },
+      { dev: 'sda', op: 'unmap', size: 2048, tlb_addr: address(n) },
+    ]).flat();
+    const head = [
+      { trace: 1, kernel: { version: 'v6.8', page_size: 4096 } },
+      { pool: { name: 'default', base: '0x80000000', nslabs: 1024, areas: 1, index: [3] } },
+    ];
+    const trace = join(folder, 'sizes.jsonl');
+    writeFileSync(trace, [...head, ...rows].map((row) => `${JSON.stringify(row)}\n`).join(''));
+    const page = await open([trace, '--new-pool', 'name=default,nslabs=64']);
+    const said = page.locator('.said');
+    await page.locator('.cells').first().focus();
+    await page.keyboard.press('ArrowDown');
+    expect(await said.first().textContent()).toBe(
+      'line 3-4 · slot 2-3 at 0x80001000 · about 27 % in use, by sda',
+    );
+    await page.locator('.cells').last().focus();
+    for (let n = 0; n < 3; n++) await page.keyboard.press('ArrowDown');
+    expect(await said.last().textContent()).toBe(
+      'line 3-4 · slot 3 at 0x80001800 · about 53 % in use, by sda',
+    );
+    expect(complaints).toEqual([]);
     await page.close();
   });
 
