@@ -10,21 +10,25 @@ import { freeRunsOf, type Pool } from '../swiotlb/pool.js';
 import { type AddressWindow, spansBoundary } from '../swiotlb/window.js';
 
 /** Why a request was refused, proved by the pool's state at that moment. */
-export type Cause =
+export const CAUSES = [
   /** Fewer slots are free than it needs. */
-  | 'exhausted'
+  'exhausted',
   /** Enough are free, but nowhere enough in a row. */
-  | 'fragmented'
+  'fragmented',
   /** Long enough runs are free, but no slot in them has the address bits it needs, or none that the search looks at. */
-  | 'alignment'
+  'alignment',
   /** Aligned slots are free, but it would cross the device's segment boundary there. */
-  | 'boundary'
+  'boundary',
   /** Enough are free, but no single area has enough. */
-  | 'area-skew'
+  'area-skew',
   /** Above what the release can ever map for the device. */
-  | 'too-large'
+  'too-large',
   /** Its constraints contradict each other: no pool could ever serve it. */
-  | 'unsatisfiable';
+  'unsatisfiable',
+] as const;
+
+/** One of these. */
+export type Cause = (typeof CAUSES)[number];
 
 /** A cause and the figures that prove it. */
 export interface FailureCause {

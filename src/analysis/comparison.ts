@@ -54,6 +54,15 @@ export interface IndependentDifference {
   followed: number;
 }
 
+/** Requests of one device that two replays answered differently. */
+export interface DeviceDifferences {
+  device: string;
+  /** Requests with another address. */
+  different: number;
+  /** Of those, the ones that stand by themselves. */
+  alone: number;
+}
+
 /** Two replays of one trace, request by request. The new side is replayed first, batch by batch. */
 export interface Comparison {
   /** To observe the replay of the new side, whose batches come first. */
@@ -70,6 +79,8 @@ export interface Comparison {
   following: number;
   /** Different addresses of which that is not known. */
   unexplained: number;
+  /** Whose addresses they are; by the session's number of the device, with holes. */
+  devices: DeviceDifferences[];
   /** The first requests that were answered differently. */
   first: DifferentAnswer[];
   /** The first independent differences. */
@@ -113,6 +124,7 @@ export function createComparison(
     differentAlone: 0,
     following: 0,
     unexplained: 0,
+    devices: [],
     first: [],
     origins: [],
     divergence: undefined,
@@ -217,8 +229,11 @@ export function createComparison(
 
   function addDifference(outcome: Outcome, isIndependent: boolean): void {
     comparison.different++;
+    const ofDevice = differencesOf(outcome);
+    ofDevice.different++;
     if (isIndependent) {
       comparison.differentAlone++;
+      ofDevice.alone++;
     } else if (origin !== undefined) {
       comparison.following++;
       origin.followed++;
@@ -235,6 +250,12 @@ export function createComparison(
       new: served(fromNew.address),
       origin: origin?.line,
     });
+  }
+
+  function differencesOf({ deviceNumber, device }: Outcome): DeviceDifferences {
+    const fresh = { device: device.name, different: 0, alone: 0 };
+    comparison.devices[deviceNumber] ??= fresh;
+    return comparison.devices[deviceNumber];
   }
 
   /** Up to v5.12 an unmap gives back what its caller says, later what was stored at the map. */

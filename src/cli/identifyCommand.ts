@@ -98,10 +98,14 @@ function status({ recorded, matches }: IdentifyResult, { losses }: TraceInfo): n
 function identifyText({ path, recorded, matches, others }: IdentifyResult): string {
   if (recorded === 0)
     return `${harmless(path)}: records no results: any release may have made it\n`;
+  const [are, all] =
+    recorded === 1
+      ? ['the one recorded result is that', 'the one recorded result']
+      : [`all ${recorded} recorded results are those`, `all ${recorded} recorded results`];
   const lines = [
     matches.length > 0
-      ? `${harmless(path)}: all ${recorded} recorded results are those of ${foldTags(matches)}`
-      : `${harmless(path)}: no release gives all ${recorded} recorded results`,
+      ? `${harmless(path)}: ${are} of ${foldTags(matches)}`
+      : `${harmless(path)}: no release gives ${all}`,
   ];
   const closestFirst = [...others].sort((a, b) => b.reproduced - a.reproduced);
   for (const { kernel, reproduced, firstMismatch } of closestFirst) {

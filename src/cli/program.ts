@@ -40,7 +40,7 @@ const EXAMPLES: Record<string, readonly string[]> = {
   check: [
     'check traces/',
     'check traces/ --output ktap --shard 1/2',
-    'check traces/ --kernel ./docs/policies/stride-only.mjs',
+    `check traces/page-bits --kernel ./${POLICY}`,
     'check traces/double-allocation --output github --report sarif=check.sarif',
   ],
   diagnose: [`diagnose ${LOG}`, `diagnose ${LOG} --json`],

@@ -1,4 +1,5 @@
 import { RELEASES } from '../kernel/releases.js';
+import { readVersion } from '../kernel/version.js';
 import { LISTED_ADDRESSES } from './addresses.js';
 import { caseName, type ExpectedCase } from './expectation.js';
 import type { Observation } from './observation.js';
@@ -25,12 +26,25 @@ export function newCase(kernel: string): ExpectedCase {
   return { kernel, findings: [], addresses: [] };
 }
 
-/** Cases from the oldest release to the newest, then by name. */
+/**
+ * Cases from the oldest release to the newest, patched ones behind the tag that they patch, then by
+ * name; names without a version come last.
+ */
 export function sortedCases(cases: readonly ExpectedCase[]): ExpectedCase[] {
-  const age = ({ kernel }: ExpectedCase): number => {
-    const at = RELEASES.findIndex(({ name }) => name === kernel);
-    return at < 0 ? RELEASES.length : at;
-  };
-  const byName = (a: ExpectedCase, b: ExpectedCase): number => (caseName(a) < caseName(b) ? -1 : 1);
-  return [...cases].sort((a, b) => age(a) - age(b) || byName(a, b));
+  const keyed = cases.map((each) => ({ each, key: ageOf(each.kernel), name: caseName(each) }));
+  keyed.sort((a, b) => compareAges(a.key, b.key) || (a.name < b.name ? -1 : 1));
+  return keyed.map(({ each }) => each);
+}
+
+/** Major, minor and patch level, then the place in the table of releases. */
+function ageOf(kernel: string): number[] {
+  const row = RELEASES.findIndex(({ name }) => name === kernel);
+  const version = readVersion(kernel.replace(/\+.*/, ''));
+  if (version === undefined) return [Number.MAX_SAFE_INTEGER, 0, 0, row];
+  return [version.major, version.minor, version.patch ?? 0, row];
+}
+
+function compareAges(a: readonly number[], b: readonly number[]): number {
+  const at = a.findIndex((part, n) => part !== b[n]);
+  return at < 0 ? 0 : a[at] - b[at];
 }

@@ -9,7 +9,6 @@ import { policyRelease } from '../pipeline/policyRelease.js';
 import { type Replayed, replayFeed } from '../pipeline/replaying.js';
 import type { Session } from '../replay/session.js';
 import { type PlainReport, plainReport } from '../report/plain.js';
-import { plainIommu } from '../report/plainIommu.js';
 import { watchForReport } from '../report/watch.js';
 import { feedOf } from './input.js';
 import type { MachineOptions } from './options.js';
@@ -52,27 +51,11 @@ export async function replay(
   );
   const { info, trace, runs, kernelReason } = replayed;
   const iommu = pageTables.facts();
-  const report = runs[0].watch.report(trace, info, kernelReason);
-  const {
-    schema,
-    trace: read,
-    kernel,
-    kernelReason: why,
-    pageSize,
-    pools,
-    ...rest
-  } = plainReport(report);
-  return {
-    schema,
-    trace: read,
-    kernel,
-    kernelReason: why,
-    pageSize,
-    pools,
-    ...(keepRows === undefined && { allocations: [...report.allocations.rows()] }),
-    ...rest,
-    ...(iommu && { iommu: plainIommu(iommu) }),
+  const report = {
+    ...runs[0].watch.report(trace, info, kernelReason),
+    ...(iommu && { iommu }),
   };
+  return plainReport(report, keepRows === undefined ? [...report.allocations.rows()] : undefined);
 }
 
 /**

@@ -8,7 +8,7 @@ import { thrownWords } from './policyResult.js';
 import { readPolicy } from './policyShape.js';
 
 /** Seconds that a file may take to load: one that awaits what never comes must not end in silence. */
-const LOAD_SECONDS = 5;
+const LOAD_SECONDS = 10;
 
 /** Whether a kernel's name is the path of a policy file: it has a slash, and ends in .mjs or .js. */
 export function isPolicyPath(name: string): boolean {
@@ -21,23 +21,29 @@ export function isPolicyPath(name: string): boolean {
  * @throws UserError for a file that cannot be loaded, or is no policy
  */
 export async function loadPolicy(path: string): Promise<Policy> {
-  const module = await importFile(path);
-  const { default: whole, ...named } = module;
-  if (whole === undefined)
-    return { ...readPolicy(withName(named, path), path, 'exports'), file: path };
-  const others = Object.keys(named);
+  const { default: whole, ...named } = await importFile(path);
+  const members = whole === undefined ? named : membersOf(whole, Object.keys(named), path);
+  return { ...readPolicy(withName(members, path), path, 'exports'), file: path };
+}
+
+/** The members of a policy that a file exports as one object. */
+function membersOf(
+  whole: unknown,
+  others: readonly string[],
+  path: string,
+): Record<string, unknown> {
   if (others.length > 0) {
     throw new UserError(`${path}: exports a policy as default, and ${others.join(', ')} beside it`);
   }
   if (typeof whole !== 'object' || whole === null) {
     throw new UserError(`${path}: its default export is no object with the members of a policy`);
   }
-  return { ...readPolicy(withName({ ...whole }, path), path, 'exports'), file: path };
+  return { ...whole };
 }
 
 /** A policy that has no name is called as its file is. */
 function withName(members: Record<string, unknown>, path: string): Record<string, unknown> {
-  const { file: _, name, ...others } = members;
+  const { name, ...others } = members;
   const base = path.split(/[\\/]/).at(-1) ?? '';
   return { name: name ?? base.replace(/\.m?js$/, ''), ...others };
 }

@@ -1,9 +1,17 @@
 import { Chalk, type ChalkInstance } from 'chalk';
 import type { Finding } from '../check/finding.js';
+import { RULES } from '../check/rules.js';
 import { areDifferent, type DiffReport, regressionsOf, totalOf } from '../report/diffReport.js';
-import { fairShare, type OneSided } from '../report/findingComparison.js';
+import { type OneSided, sharesOf } from '../report/findingComparison.js';
 import { columns, counted, wrap } from './columns.js';
-import { differenceHeads, differenceRows, moreDifferences, totalRows } from './diffRows.js';
+import {
+  DEVICE_HEADS,
+  deviceRows,
+  differenceHeads,
+  differenceRows,
+  moreDifferences,
+  totalRows,
+} from './diffRows.js';
 import { divergenceWords, givenWords, sideWords } from './divergence.js';
 import { harmless } from './harmless.js';
 import type { RenderOptions } from './table.js';
@@ -20,7 +28,8 @@ export function diffText(diff: DiffReport, options: RenderOptions): string {
   return textOf([
     verdict(diff, chalk),
     divergence(diff, options.width, chalk),
-    addresses(diff, chalk),
+    addresses(diff, options.width, chalk),
+    devices(diff, chalk),
     findings(`Vanish with ${name}`, vanished, options.width, chalk),
     findings(`Appear with ${name}`, appeared, options.width, chalk),
     totals(diff, chalk),
@@ -84,7 +93,7 @@ function divergence(diff: DiffReport, width: number, chalk: ChalkInstance): stri
   return [chalk.bold(`First difference: ${divergenceWords(divergence)}`), ...sides];
 }
 
-function addresses(diff: DiffReport, chalk: ChalkInstance): string[] {
+function addresses(diff: DiffReport, width: number, chalk: ChalkInstance): string[] {
   const rows = differenceRows(diff, SHOWN_ROWS);
   if (rows.length === 0) return [];
   const lines = columns([differenceHeads(diff), ...rows.map(({ cells }) => cells)]);
@@ -94,23 +103,33 @@ function addresses(diff: DiffReport, chalk: ChalkInstance): string[] {
     ...rows.flatMap(({ folded }, n) =>
       folded === '' ? [lines[n + 1]] : [lines[n + 1], chalk.dim(`    ${folded}`)],
     ),
-    ...moreDifferences(diff, SHOWN_ROWS).map((words) => `  ${words}`),
+    ...moreDifferences(diff, SHOWN_ROWS).flatMap((words) => wrap('  ', words, width)),
   ];
+}
+
+function devices(diff: DiffReport, chalk: ChalkInstance): string[] {
+  const { rows, more } = deviceRows(diff);
+  if (rows.length === 0) return [];
+  const lines = columns([DEVICE_HEADS, ...rows]);
+  lines[0] = chalk.dim(lines[0]);
+  return [chalk.bold('Whose they are'), ...lines, ...(more === '' ? [] : [`  ${more}`])];
 }
 
 function findings(title: string, side: OneSided, width: number, chalk: ChalkInstance): string[] {
   const total = totalOf(side);
   if (total === 0) return [];
   const lines = [chalk.bold(`${title}: ${counted(total, 'finding')}`)];
-  const shown = fairShare(side.first, SHOWN_FINDINGS);
-  lines.push(...shown.flatMap((finding) => findingLines(finding, width)));
-  if (total > shown.length) lines.push(`  and ${total - shown.length} more`);
+  for (const { rule, count, shown } of sharesOf(side, SHOWN_FINDINGS)) {
+    const { level, summary } = RULES[rule];
+    lines.push(...wrap(`  ${level}  `, `${rule} (${count}): ${summary}`, width));
+    lines.push(...shown.flatMap((finding) => findingLines(finding, width)));
+    if (count > shown.length) lines.push(`    and ${count - shown.length} more`);
+  }
   return lines;
 }
 
-function findingLines({ level, rule, line, device, message }: Finding, width: number): string[] {
-  const text = `${rule}: ${harmless(device)}: ${harmless(message)}`;
-  return wrap(`  ${level.padEnd(8)}line ${line}  `, text, width);
+function findingLines({ line, device, message }: Finding, width: number): string[] {
+  return wrap(`    line ${line}  `, `${harmless(device)}: ${harmless(message)}`, width);
 }
 
 function totals(diff: DiffReport, chalk: ChalkInstance): string[] {

@@ -6,6 +6,9 @@ import type { Report } from '../report/report.js';
 import { explanationValue } from './divergence.js';
 import { harmlessJson } from './harmless.js';
 
+/** Devices that JSON lists. */
+const LISTED_DEVICES = 1000;
+
 /** A diff as `swiotlb-replay/diff@1`, on one line. */
 export function diffJson(diff: DiffReport, onlyRegressions: boolean): string {
   const { comparison, names } = diff;
@@ -23,6 +26,7 @@ export function diffJson(diff: DiffReport, onlyRegressions: boolean): string {
     differentAlone: comparison.differentAlone,
     following: comparison.following,
     unexplained: comparison.unexplained,
+    devices: onlyRegressions ? [] : comparison.devices.flat().slice(0, LISTED_DEVICES),
     synchrony: comparison.synchrony,
     unplaced: comparison.unplaced,
     firstDivergence:

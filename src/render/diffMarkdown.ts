@@ -1,9 +1,17 @@
 import { Chalk } from 'chalk';
+import { RULES } from '../check/rules.js';
 import { areDifferent, type DiffReport, regressionsOf, totalOf } from '../report/diffReport.js';
-import { fairShare, type OneSided } from '../report/findingComparison.js';
+import { type OneSided, sharesOf } from '../report/findingComparison.js';
 import { counted } from './columns.js';
 import { verdictWords } from './diff.js';
-import { differenceHeads, differenceRows, moreDifferences, totalRows } from './diffRows.js';
+import {
+  DEVICE_HEADS,
+  deviceRows,
+  differenceHeads,
+  differenceRows,
+  moreDifferences,
+  totalRows,
+} from './diffRows.js';
 import { divergenceWords, givenWords, sideWords } from './divergence.js';
 import { markdownTable, plainMarkdown } from './markdown.js';
 
@@ -24,6 +32,7 @@ export function diffMarkdown(diff: DiffReport, onlyRegressions: boolean): string
         [verdict(diff)],
         divergence(diff),
         addresses(diff),
+        devices(diff),
         findings(`Vanish with ${plainMarkdown(names.new)}`, vanished),
         findings(appear, appeared),
         totals(diff),
@@ -81,15 +90,26 @@ function addresses(diff: DiffReport): string[] {
   ];
 }
 
+function devices(diff: DiffReport): string[] {
+  const { rows, more } = deviceRows(diff);
+  if (rows.length === 0) return [];
+  const cells = rows.map((row) =>
+    row.map((cell) => (typeof cell === 'number' ? cell : plainMarkdown(cell))),
+  );
+  return [...markdownTable(DEVICE_HEADS, cells), ...(more === '' ? [] : ['', more])];
+}
+
 function findings(title: string, side: OneSided): string[] {
   const total = totalOf(side);
   if (total === 0) return [];
-  const shown = fairShare(side.first, SHOWN_FINDINGS);
-  const lines = shown.map(
-    ({ level, rule, line, device, message }) =>
-      `- ${level}, line ${line}, \`${rule}\`: ${plainMarkdown(device)}: ${plainMarkdown(message)}`,
-  );
-  if (total > shown.length) lines.push(`- and ${total - shown.length} more`);
+  const lines = sharesOf(side, SHOWN_FINDINGS).flatMap(({ rule, count, shown }) => [
+    `- ${RULES[rule].level} \`${rule}\` (${count}): ${plainMarkdown(RULES[rule].summary)}`,
+    ...shown.map(
+      ({ line, device, message }) =>
+        `  - line ${line}: ${plainMarkdown(device)}: ${plainMarkdown(message)}`,
+    ),
+    ...(count > shown.length ? [`  - and ${count - shown.length} more`] : []),
+  ]);
   return [`${title}: ${counted(total, 'finding')}`, '', ...lines];
 }
 

@@ -99,6 +99,28 @@ function originCells(row: IndependentDifference): (string | number)[] {
   return cells;
 }
 
+/** Heads of the cells of a device. */
+export const DEVICE_HEADS = ['device', 'differ', 'by themselves'];
+
+/** Devices that are shown. */
+const SHOWN_DEVICES = 8;
+
+/** Whose addresses differ, most first, and what the rows leave out; no rows for a trace of one device. */
+export function deviceRows({ comparison, old }: DiffReport): {
+  rows: (string | number)[][];
+  more: string;
+} {
+  // What has no difference is a hole.
+  const devices = comparison.devices.flat();
+  if (old.devices.length < 2) return { rows: [], more: '' };
+  devices.sort((a, b) => b.different - a.different);
+  const rows = devices
+    .slice(0, SHOWN_DEVICES)
+    .map(({ device, different, alone }) => [harmless(device), different, alone]);
+  const more = devices.length - rows.length;
+  return { rows, more: more > 0 ? `and ${counted(more, 'more device')}` : '' };
+}
+
 /** Totals of both sides, one row each. */
 export function totalRows({
   old,

@@ -110,7 +110,7 @@ function areaLines(area: AreaSearch, { areas }: Explanation): string[] {
 /** A run of candidates and what ruled it out. */
 export function runLine(run: CandidateRun): string {
   const { first, last, count, reason } = run;
-  if (reason === undefined) return `    slot ${first}: taken`;
+  if (reason === undefined) return `    slot ${first}: chosen`;
   const why = reason + detailWords(run);
   if (count === 1) return `    slot ${first}: ${why}`;
   return `    slots ${first} to ${last}, ${count} candidates: ${why}`;

@@ -225,15 +225,15 @@ function assumptionsOf(tally: OrderTally): Assumption[] {
   if (moved > 0) {
     say(
       tally.movedLine,
-      `the order of ${moved} calls, here and further on, was found by trying: it is not recorded, and` +
-        ' as they stand the recorded addresses cannot be had',
+      `the order of ${several(moved, 'call')} was found by trying: it is not recorded, and as` +
+        ` ${moved === 1 ? 'it stands' : 'they stand'} the recorded addresses cannot be had`,
     );
   }
   if (aside > 0) {
     say(
       tally.asideLine,
-      `${aside} searches, here and further on, were taken to have found the areas before the recorded` +
-        ' one full: they were interrupted between the locks of two areas',
+      `${several(aside, 'search', 'searches')} ${aside === 1 ? 'was' : 'were'} taken to have found the areas` +
+        ' before the recorded one full, by an interrupt between the locks of two areas',
     );
   }
   if (unexplained > 0) {
@@ -243,11 +243,16 @@ function assumptionsOf(tally: OrderTally): Assumption[] {
         : '';
     say(
       tally.unexplainedLine,
-      `${unexplained} recorded results, here and further on, are explained by no order that was tried${cut};` +
-        ' the replay went on from where the trace has them',
+      `${several(unexplained, 'recorded result')} ${unexplained === 1 ? 'is' : 'are'} explained by no order` +
+        ` that was tried${cut}; the replay went on from where the trace has ${unexplained === 1 ? 'it' : 'them'}`,
     );
   }
   return said;
+}
+
+/** `1 call`, `3 calls, here and further on,`: a count that is told at the line of the first. */
+function several(count: number, singular: string, plural = `${singular}s`): string {
+  return count === 1 ? `1 ${singular}` : `${count} ${plural}, here and further on,`;
 }
 
 function emptyTally(): OrderTally {

@@ -133,14 +133,28 @@ export function inOrderOfRules(findings: readonly Finding[]): Finding[] {
   return [...findings].sort((x, y) => order.indexOf(x.rule) - order.indexOf(y.rule));
 }
 
-/** Up to `limit` findings, no rule crowding out another, in the order of `inOrderOfRules`. */
-export function fairShare(findings: readonly Finding[], limit: number): Finding[] {
+/** Findings of one rule that only one side has. */
+export interface RuleShare {
+  rule: RuleId;
+  /** All of them. */
+  count: number;
+  /** The first, as many as there is room for. */
+  shown: Finding[];
+}
+
+/** Every rule of a side, in the order of the table of rules, with up to `limit` findings in all, no rule crowding out another. */
+export function sharesOf({ counts, first }: OneSided, limit: number): RuleShare[] {
   const seen = new Map<RuleId, number>();
-  const ranked = findings.map((finding) => {
+  const ranked = first.map((finding) => {
     const rank = seen.get(finding.rule) ?? 0;
     seen.set(finding.rule, rank + 1);
     return { finding, rank };
   });
   ranked.sort((x, y) => x.rank - y.rank);
-  return inOrderOfRules(ranked.slice(0, limit).map(({ finding }) => finding));
+  const chosen = ranked.slice(0, limit).map(({ finding }) => finding);
+  return (Object.keys(RULES) as RuleId[]).flatMap((rule) => {
+    const count = counts.get(rule) ?? 0;
+    const shown = chosen.filter((finding) => finding.rule === rule);
+    return count > 0 ? [{ rule, count, shown }] : [];
+  });
 }

@@ -62,8 +62,11 @@ export interface PlainReport {
   };
 }
 
-/** A report as plain data, members in the order of the JSON; `allocations` goes behind `pools`. */
-export function plainReport(report: Report): Omit<PlainReport, 'allocations'> {
+/**
+ * A report as plain data, members in the order of the JSON.
+ * @param allocations undefined to leave them out; they stand behind `pools`
+ */
+export function plainReport(report: Report, allocations?: AllocationRow[]): PlainReport {
   const { trace, fragmentation } = report;
   return {
     schema: REPORT_SCHEMA,
@@ -72,6 +75,7 @@ export function plainReport(report: Report): Omit<PlainReport, 'allocations'> {
     kernelReason: report.kernelReason ?? null,
     pageSize: report.pageSize,
     pools: report.pools.map((pool) => ({ ...pool, base: hex(pool.base) })),
+    ...(allocations && { allocations }),
     findings: report.findings.map(({ address, ...finding }) => ({
       ...finding,
       address: address === undefined ? null : hex(address),

@@ -10,9 +10,10 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Ajv } from 'ajv';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { MEASURES } from '../../src/corpus/bounds.js';
 import type { ExpectedCase } from '../../src/corpus/expectation.js';
+import { CHECK_RENDERERS } from '../../src/render/check/table.js';
 import { PROJECT, swiotlbReplay } from '../support/cli.js';
 
 const EXPECT = 'trace.csv.expect.json';
@@ -48,7 +49,24 @@ function put(name: string, text: string): string {
   return path;
 }
 
+const OUTPUTS = CHECK_RENDERERS.map(({ name }) => name);
 const check = (...args: string[]) => swiotlbReplay(['check', ...args]);
+
+/** Every output of one check. */
+function everyOutput(...args: string[]): { status: number | null; told: Record<string, string> } {
+  const reports = mkdtempSync(join(tmpdir(), 'outputs-'));
+  const others = OUTPUTS.filter((name) => name !== 'text');
+  const { status, stdout } = check(
+    ...args,
+    ...others.map((name) => `--report=${name}=${join(reports, name)}`),
+  );
+  const told = Object.fromEntries(
+    others.map((name) => [name, readFileSync(join(reports, name), 'utf8')]),
+  );
+  rmSync(reports, { recursive: true });
+  return { status, told: { text: stdout, ...told } };
+}
+
 const read = (name: string) => readFileSync(join(folder, name), 'utf8');
 const casesOf = (name: string): ExpectedCase[] => JSON.parse(read(name)).cases;
 const putCases = (name: string, cases: unknown[]) =>
@@ -79,15 +97,78 @@ describe('the stories', () => {
     }
   });
 
-  test('fail with trace, line, expected and actual when one address of one expectation changes', () => {
-    cpSync(join(PROJECT, 'traces'), folder, { recursive: true });
-    const name = 'page-bits/trace.csv.expect.json';
-    writeFileSync(join(folder, name), read(name).replace('0x80002000', '0x80002800'));
-    const { status, stdout } = check(folder);
-    expect(status).toBe(1);
-    expect(stdout).toContain('page-bits/trace.csv  v6.8\n');
-    expect(stdout).toContain('\n  line 7: address: expected 0x80002800, actual 0x80002000\n');
-    expect(stdout).toContain('17 of 18 cases as expected, 1 differs\n');
+  describe('with one address of one expectation changed', () => {
+    const DIFFERS = 'line 7: address: expected 0x80002800, actual 0x80002000';
+    let told: Record<string, string> = {};
+
+    beforeAll(() => {
+      const copy = mkdtempSync(join(tmpdir(), 'mutated-'));
+      cpSync(join(PROJECT, 'traces'), copy, { recursive: true });
+      const path = join(copy, 'page-bits/trace.csv.expect.json');
+      writeFileSync(path, readFileSync(path, 'utf8').replace('0x80002000', '0x80002800'));
+      const outputs = everyOutput(copy);
+      expect(outputs.status).toBe(1);
+      told = outputs.told;
+      rmSync(copy, { recursive: true });
+    });
+
+    test('fail with trace, line, expected and actual in text', () => {
+      expect(told.text).toMatch(/^DIFFERS {2}.*page-bits\/trace\.csv {2}v6\.8\n/);
+      expect(told.text).toContain(`\n  ${DIFFERS}\n`);
+      expect(told.text).toMatch(/\n\d+ of \d+ cases as expected, 1 differs\n$/);
+    });
+
+    test('fail so in JSON and JSON lines', () => {
+      const lines = told.jsonl
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line));
+      for (const traces of [JSON.parse(told.json).traces, lines]) {
+        const failed = traces.filter(({ status }: { status?: string }) => status === 'failed');
+        expect(failed).toHaveLength(1);
+        expect(failed[0].trace).toMatch(/page-bits\/trace\.csv$/);
+        expect(failed[0].cases[0].differences).toEqual([
+          { rule: 'address', line: 7, expected: '0x80002800', actual: '0x80002000' },
+        ]);
+      }
+    });
+
+    test('fail so in KTAP', () => {
+      expect(told.ktap).toContain(`\n  # ${DIFFERS}\n  not ok 1 v6.8\n`);
+      expect(told.ktap.match(/^not ok .*$/gm)).toEqual([
+        expect.stringMatching(/^not ok \d+ .*page-bits\/trace\.csv$/),
+      ]);
+    });
+
+    test('fail so in JUnit XML', () => {
+      expect(told.junit.match(/<failure .*/g)).toEqual([
+        expect.stringContaining(`message="${DIFFERS}"`),
+      ]);
+      expect(told.junit).toMatch(
+        /classname="[^"]*page-bits\/trace\.csv" name="v6\.8">\n *<failure/,
+      );
+    });
+
+    test('fail so in SARIF', () => {
+      const { results } = JSON.parse(told.sarif).runs[0];
+      expect(results).toHaveLength(1);
+      expect(results[0].message.text).toBe(`v6.8: ${DIFFERS}`);
+      const { artifactLocation, region } = results[0].locations[0].physicalLocation;
+      expect(artifactLocation.uri).toMatch(/page-bits\/trace\.csv$/);
+      expect(region.startLine).toBe(7);
+    });
+
+    test('fail so in annotations', () => {
+      const commands = told.github.match(/^::error .*$/gm) ?? [];
+      expect(commands).toHaveLength(1);
+      expect(commands[0]).toMatch(/^::error file=[^,]*page-bits\/trace\.csv,line=7,/);
+      expect(commands[0]).toContain(DIFFERS);
+    });
+
+    test('fail so in Markdown', () => {
+      expect(told.markdown).toMatch(/^### .*page-bits\/trace\.csv, v6\.8$/m);
+      expect(told.markdown).toContain(`\n- ${DIFFERS}\n`);
+    });
   });
 
   test('stay as they are when they are updated', () => {
@@ -262,14 +343,12 @@ describe('what cannot be checked', () => {
 });
 
 describe('a result', () => {
-  const outputs = ['text', 'json', 'jsonl', 'ktap', 'junit', 'sarif', 'github', 'markdown'];
-
   test('is the same with one thread and with several, from wherever it is started', () => {
-    for (const output of outputs) {
-      const args = ['traces', '--output', output];
-      const one = check(...args, '--jobs', '1').stdout;
-      expect(check(...args, '--jobs', '3').stdout).toBe(one);
-      expect(one).not.toContain(PROJECT);
+    const one = everyOutput('traces', '--jobs', '1').told;
+    expect(everyOutput('traces', '--jobs', '3').told).toEqual(one);
+    for (const output of OUTPUTS) {
+      expect(one[output]).not.toBe('');
+      expect(one[output]).not.toContain(PROJECT);
     }
     const files = check(
       'traces/page-bits',
@@ -321,11 +400,11 @@ describe('a result', () => {
   test('tells of hostile device names without passing them on', () => {
     put('trace.csv', trace(1, '"\u001b]0;x\u0007\u202e::error::"'));
     putCases(EXPECT, [{ kernel: 'v6.8', findings: [] }]);
-    for (const output of outputs) {
-      const { stdout, status } = check(folder, '--output', output);
-      expect(status).toBe(1);
-      expect(stdout).toContain('leak');
-      expect(stdout).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
+    const { status, told } = everyOutput(folder);
+    expect(status).toBe(1);
+    for (const output of OUTPUTS) {
+      expect(told[output]).toContain('leak');
+      expect(told[output]).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
     }
   });
 });

@@ -142,6 +142,19 @@ describe('--only-regressions', () => {
   });
 });
 
+describe('a trace of several devices', () => {
+  const args = ['diff', 'traces/stepped-over/trace.csv', '--old', 'v6.1', '--new', 'v6.9'];
+
+  test('tells whose addresses differ', () => {
+    const { stdout } = swiotlbReplay(args);
+    expect(stdout).toMatch(/\nWhose they are\n +device +differ +by themselves\n +nvme0 +1 +1\n\n/);
+    const page = swiotlbReplay([...args, '--output', 'markdown']).stdout;
+    expect(page).toContain('\n| nvme0 | 1 | 1 |\n');
+    const { devices } = JSON.parse(swiotlbReplay([...args, '--json']).stdout);
+    expect(devices).toEqual([{ device: 'nvme0', different: 1, alone: 1 }]);
+  });
+});
+
 describe('--output markdown', () => {
   test('is a page with tables for a mail', () => {
     const args = ['diff', SEED, '--old', 'v6.8', '--new', 'v6.9', '--output', 'markdown'];
@@ -150,7 +163,9 @@ describe('--output markdown', () => {
     expect(stdout).toContain(
       '\n| 1 | alloc | 0000:00:07.0 | 8192 | 0x98326800 | 0x98328000 |  |\n',
     );
-    expect(stdout).toContain('- error, line 2, `double-allocated-page`: 0000:00:07.0: page');
+    expect(stdout).toMatch(
+      /^- error `double-allocated-page` \(2\): .*\n {2}- line 2: 0000:00:07\.0: page/m,
+    );
     expect(stdout).toContain('| error page-alignment | 3 | 0 |');
   });
 

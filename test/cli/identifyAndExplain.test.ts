@@ -52,13 +52,13 @@ describe('identify', () => {
 });
 
 describe('explain', () => {
-  test('shows the plan, its formula, the candidates and the slot that was taken', () => {
+  test('shows the plan, its formula, the candidates and the slot that was chosen', () => {
     const { stdout, status } = swiotlbReplay(['explain', SEED, '--line', '1', '--kernel', 'v6.9']);
     expect(status).toBe(0);
     expect(stdout).toContain('gets slots 1648-1651 at 0x98328000');
     expect(stdout).toContain('clear = aam | 0x7ff');
     expect(stdout).toContain('slots 1645 to 1647, 3 candidates: address is not clear under 0x1fff');
-    expect(stdout).toContain('slot 1648: taken');
+    expect(stdout).toContain('slot 1648: chosen');
   });
 
   test('shows who is in the way and why a request failed, and ends with 1', () => {

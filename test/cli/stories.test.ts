@@ -1,9 +1,11 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { PROJECT, swiotlbReplay } from '../support/cli.js';
 
-const FOLDERS = readdirSync(join(PROJECT, 'traces'));
+const FOLDERS = readdirSync(join(PROJECT, 'traces'), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name);
 
 function hasFile(story: string, file: RegExp): boolean {
   return readdirSync(join(PROJECT, 'traces', story)).some((name) => file.test(name));
@@ -23,19 +25,39 @@ const TOLD_OF_RECORDINGS: Record<string, [status: number, words: string]> = {
   'returned-late': [0, 'was found by trying'],
 };
 
-/** The finding that each story is told for, and the release in which it is gone. */
+/**
+ * The finding that each story is told for, and the release in which it is gone; what only another pool or
+ * a mended driver makes go away has that among its expectations.
+ */
 const TOLD_FOR: Record<
   string,
   [rule: string, cause: string | undefined, fixed: string | undefined]
 > = {
+  'address-zero': ['min-align-mask', undefined, 'v6.1'],
   'contradicting-masks': ['pool-full', 'unsatisfiable', 'v6.9'],
   'double-allocation': ['double-allocated-page', undefined, 'v6.9'],
   'endless-search': ['endless-search', undefined, 'v6.3'],
+  'every-second-page': ['pool-full', 'alignment', 'v6.3'],
   fragmented: ['pool-full', 'fragmented', undefined],
   'freed-neighbour': ['double-allocated-slot', undefined, 'v6.9'],
+  'lost-bit': ['min-align-mask', undefined, 'v6.9'],
+  'mask-ignored': ['min-align-mask', undefined, 'v5.12'],
+  'missing-unmap': ['pool-full', 'exhausted', undefined],
+  'odd-start': ['pool-full', 'alignment', 'v6.9'],
+  'other-direction': ['dir-mismatch', undefined, undefined],
   'page-bits': ['page-alignment', undefined, 'v6.9'],
+  'partial-unmap': ['wrong-free', 'fragmented', 'v5.13'],
+  'past-the-end': ['beyond-pool', undefined, 'v6.6.3'],
+  'restricted-alone': ['pool-full', 'area-skew', 'v6.6.63'],
+  'segment-boundary': ['pool-full', 'boundary', undefined],
+  'short-areas': ['area-overrun', undefined, undefined],
+  'skewed-areas': ['pool-full', 'area-skew', 'v5.19'],
   'stepped-over': ['pool-full', 'alignment', 'v6.1'],
+  'too-large': ['pool-full', 'too-large', undefined],
   'transient-odd-slot': ['pool-full', 'alignment', undefined],
+  'unaligned-granule': ['alloc-alignment', undefined, 'v6.9'],
+  'unmapped-elsewhere': ['unmatched-unmap', undefined, undefined],
+  'unmapped-twice': ['double-unmap', undefined, undefined],
 };
 
 test('every story is told for something', () => {
@@ -51,8 +73,6 @@ test.each(Object.entries(TOLD_OF_RECORDINGS))('the recording %s', (story, [statu
   const trace = join('traces', story, 'trace.txt');
   expect(swiotlbReplay(['verify', '--strict', trace]).status).toBe(status);
   expect(swiotlbReplay([trace]).stdout.replace(/\s+/g, ' ')).toContain(words);
-  const text = readFileSync(join(PROJECT, 'traces', story, 'README.md'), 'utf8');
-  expect(text.trimEnd().split('\n')).toHaveLength(2);
 });
 
 describe.each(STORIES)('the story %s', (story) => {
@@ -63,11 +83,6 @@ describe.each(STORIES)('the story %s', (story) => {
     .find((path) => existsSync(join(PROJECT, path)));
   const replay = (...options: string[]) =>
     JSON.parse(swiotlbReplay([trace ?? '', '--json', ...options]).stdout);
-
-  test('has two lines on what it shows and where it comes from', () => {
-    const text = readFileSync(join(PROJECT, folder, 'README.md'), 'utf8');
-    expect(text.trimEnd().split('\n')).toHaveLength(2);
-  });
 
   test('records what its kernel gives', () => {
     expect(swiotlbReplay(['verify', '--strict', trace ?? '']).status).toBe(0);

@@ -228,9 +228,10 @@ describe('an update', () => {
     expect(long.addressBlocks).toEqual(blocks);
   });
 
-  test('sorts cases from old to new releases', () => {
-    const cases = ['v6.12', 'v5.10', 'v6.8'].map(newCase);
-    expect(sortedCases(cases).map(({ kernel }) => kernel)).toEqual(['v5.10', 'v6.8', 'v6.12']);
+  test('sorts cases from old to new releases, stable and patched ones among them', () => {
+    const sorted = ['v5.10', 'v6.6.0', '6.6.23', 'v6.8', 'v6.8+04867a7a', 'v6.8+14cebf68', 'v6.12'];
+    const cases = [...sorted, 'recorded'].reverse().map(newCase);
+    expect(sortedCases(cases).map(({ kernel }) => kernel)).toEqual([...sorted, 'recorded']);
   });
 });
 

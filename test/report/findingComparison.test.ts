@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Finding } from '../../src/check/finding.js';
 import type { RuleId } from '../../src/check/rules.js';
-import { compareFindings, fairShare, type OneSided } from '../../src/report/findingComparison.js';
+import { compareFindings, type OneSided, sharesOf } from '../../src/report/findingComparison.js';
 import { RELEASE_NAMES, scenarios, traceOf } from '../replay/generating.js';
 import { compare } from '../support/comparing.js';
 import { replay } from '../support/replaying.js';
@@ -107,13 +107,20 @@ describe('findings of two replays', () => {
 });
 
 describe('a short list of findings', () => {
-  it('has some of each rule, in the order of rules', () => {
+  it('has some of each rule, in the order of rules, and counts what it leaves out', () => {
     const many = [1, 2, 3, 4].map((line) => findingAt('pool-full', line));
-    const list = fairShare([...many, findingAt('page-alignment', 9)], 3);
-    expect(list.map(({ rule, line }) => `${rule}@${line}`)).toEqual([
-      'page-alignment@9',
-      'pool-full@1',
-      'pool-full@2',
+    const counts = new Map<RuleId, number>([
+      ['leak', 1],
+      ['pool-full', 1400],
+      ['page-alignment', 1],
+    ]);
+    const shares = sharesOf({ counts, first: [...many, findingAt('page-alignment', 9)] }, 3);
+    expect(
+      shares.map(({ rule, count, shown }) => [rule, count, ...shown.map(({ line }) => line)]),
+    ).toEqual([
+      ['page-alignment', 1, 9],
+      ['pool-full', 1400, 1, 2],
+      ['leak', 1],
     ]);
   });
 });

@@ -98,10 +98,14 @@ function identifyText({ path }: IommuInput, candidates: readonly Candidate[]): s
     return `${harmless(path)}: records no results: any release may have made it\n`;
   }
   const matches = tagsFirst(matchesOf(candidates));
+  const [are, all] =
+    recorded === 1
+      ? ['the one recorded row is that', 'the one recorded row']
+      : [`all ${recorded} recorded rows are those`, `all ${recorded} recorded rows`];
   const lines = [
     matches.length > 0
-      ? `${harmless(path)}: all ${recorded} recorded rows are those of ${foldTags(matches)}`
-      : `${harmless(path)}: no release gives all ${recorded} recorded rows`,
+      ? `${harmless(path)}: ${are} of ${foldTags(matches)}`
+      : `${harmless(path)}: no release gives ${all}`,
   ];
   const closestFirst = candidates
     .filter(({ watch }) => watch.mismatches > 0)

@@ -17,6 +17,11 @@ const OWN_RULES: Record<Exclude<DifferenceRule, keyof typeof RULES>, string> = {
   unusable: 'a trace or its expectations could not be used',
 };
 
+/** What a reader of an alert can do. */
+const HELP =
+  'Replay the trace with the release that the message names: swiotlb-replay TRACE --kernel RELEASE. Where the new' +
+  ' result is the right one, swiotlb-replay check TRACE --update writes it into the expectations.';
+
 /** Every rule, by the index that results refer to. */
 const RULE_TEXTS: readonly [id: string, text: string][] = [
   ...Object.entries(OWN_RULES),
@@ -54,6 +59,8 @@ export function checkSarif(result: CheckResult): string {
             rules: RULE_TEXTS.map(([id, text]) => ({
               id,
               shortDescription: { text },
+              fullDescription: { text },
+              help: { text: HELP },
               defaultConfiguration: { level: 'error' },
             })),
           },

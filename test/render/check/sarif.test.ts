@@ -70,6 +70,12 @@ describe('SARIF', () => {
     for (const { ruleId, ruleIndex } of results) expect(rules[ruleIndex].id).toBe(ruleId);
     const ids = rules.map((rule: { id: string }) => rule.id);
     expect(ids).toEqual(expect.arrayContaining(Object.keys(RULES)));
+    // What code scanning requires of a rule, at most as long as it shows.
+    for (const { shortDescription, fullDescription, help } of rules) {
+      for (const { text } of [shortDescription, fullDescription, help]) {
+        expect(text).toMatch(/^.{1,1000}$/);
+      }
+    }
   });
 
   test('has fingerprints that stay when the actual result changes, and tell results apart', () => {
