@@ -4,17 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PLOTS } from '../../src/render/html/plot.js';
-import { PROJECT, swiotlbReplay } from '../support/cli.js';
+import { swiotlbReplay } from '../support/cli.js';
 
 const SEED = 'traces/double-allocation/trace.log';
 const IOMMU = 'traces/iommu-lost-sync/trace.csv';
-const STORIES = readdirSync(join(PROJECT, 'traces'))
-  .filter((name) => !name.startsWith('iommu-'))
-  .flatMap((name) =>
-    readdirSync(join(PROJECT, 'traces', name))
-      .filter((file) => /^trace\.\w+$/.test(file))
-      .map((file) => `traces/${name}/${file}`),
-  );
+const STORIES = [
+  SEED,
+  'traces/fragmented/trace.csv',
+  'traces/freed-neighbour/trace.csv',
+  'traces/contradicting-masks/trace.csv',
+  'traces/endless-search/trace.csv',
+  'traces/returned-late/trace.txt',
+  'traces/transient-odd-slot/trace.csv',
+];
 
 let folder: string;
 beforeAll(() => {
