@@ -147,7 +147,7 @@ test.each([
   [[SEED, '--plot', 'sizes', '--old', 'v6.8', '--new', 'v6.9'], 'give --kernel instead'],
   [[SEED, '--html', '-', '--plot', 'sizes'], 'would go both to standard output'],
   [[SEED, '--html', '-', '--old', 'v6.8'], 'which releases are compared?'],
-  [[IOMMU, '--html', '-'], 'this command does not'],
+  [[IOMMU, '--html', '-'], 'which only the commands'],
 ])('%j is refused with advice', (args, words) => {
   const { status, stderr, stdout } = report(...args);
   expect([status, stdout]).toEqual([2, '']);
