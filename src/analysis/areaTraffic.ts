@@ -64,8 +64,9 @@ export function watchAreas(): AreaWatch {
       home.searches++;
       if (home.cpus[0] !== cpu) meetCpu(home, cpu);
       if (answer.pool === pool) {
+        const inHome = answer.slot - home.area * pool.areaNslabs;
+        if (inHome >= 0 && inHome < pool.areaNslabs) return;
         const area = Math.floor(answer.slot / pool.areaNslabs);
-        if (area === home.area) return;
         if (area < areas.length) areas[area].guests++;
       }
       if (answer.pool === undefined) home.failed++;

@@ -28,6 +28,8 @@ interface Columns {
   liveBytes: Float64Array;
   /** Slots in use after the bucket's last event. */
   used: Float64Array;
+  /** Sum of the slots in use after each of its events: divided by their number, the mean. */
+  usedSum: Float64Array;
   /** Slots of all pools then, transient ones left out. */
   capacity: Float64Array;
   /** Longest free run then, in slots, transient pools left out. */
@@ -73,6 +75,7 @@ function emptyColumns(): Columns {
     live: column(),
     liveBytes: column(),
     used: column(),
+    usedSum: column(),
     capacity: column(),
     longestFree: column(),
     failed: column(),
@@ -86,33 +89,57 @@ export function emptyTimeline(): Timeline {
   return { ...columns, clock: 'none', events: 0, span: 1, buckets: 0, devices: [], unnamed: 0 };
 }
 
-/** Makes one bucket of each two; the last may be without a second. */
+/** Makes one bucket of each two; the last may be without a second. Column by column, in place. */
 export function mergePairs(timeline: Timeline): void {
-  const { buckets, most, firstTime, lastTime, devices } = timeline;
+  const { buckets, most, devices } = timeline;
   const pairs = Math.ceil(buckets / 2);
-  const lasts = [timeline.lastLine, timeline.used, timeline.capacity, timeline.longestFree];
-  const atMost = [timeline.mostLine, timeline.mostTime, timeline.live, timeline.liveBytes, most];
-  const sums = [timeline.failed, timeline.bounced];
-  const leasts: Float64Array[] = [];
+  const firsts = Int32Array.from({ length: pairs }, (_, n) => 2 * n);
+  const lasts = firsts.map((first) => Math.min(first + 1, buckets - 1));
+  const highest = firsts.map((first, n) => (most[lasts[n]] > most[first] ? lasts[n] : first));
+  pick(timeline.firstLine, firsts);
+  pickKnown(timeline.firstTime, firsts, lasts);
+  pickKnown(timeline.lastTime, lasts, firsts);
+  pick(timeline.lastLine, lasts);
+  pick(timeline.used, lasts);
+  pick(timeline.capacity, lasts);
+  pick(timeline.longestFree, lasts);
+  pick(timeline.mostLine, highest);
+  pick(timeline.mostTime, highest);
+  pick(timeline.live, highest);
+  pick(timeline.liveBytes, highest);
+  pick(most, highest);
+  addPairs(timeline.failed, buckets);
+  addPairs(timeline.bounced, buckets);
+  addPairs(timeline.usedSum, buckets);
   for (const device of devices) {
-    atMost.unshift(device.slots, device.bytes);
-    sums.push(device.bounced);
-    leasts.push(device.least);
-  }
-  for (let n = 0; n < pairs; n++) {
-    const a = 2 * n;
-    const b = Math.min(a + 1, buckets - 1);
-    const higher = most[b] > most[a] ? b : a;
-    timeline.firstLine[n] = timeline.firstLine[a];
-    firstTime[n] = Number.isNaN(firstTime[a]) ? firstTime[b] : firstTime[a];
-    lastTime[n] = Number.isNaN(lastTime[b]) ? lastTime[a] : lastTime[b];
-    for (const column of lasts) column[n] = column[b];
-    for (const column of atMost) column[n] = column[higher];
-    for (const column of leasts) column[n] = Math.min(column[a], column[b]);
-    for (const column of sums) column[n] = b > a ? column[a] + column[b] : column[a];
+    pick(device.slots, highest);
+    pick(device.bytes, highest);
+    addPairs(device.bounced, buckets);
+    for (let n = 0; n < pairs; n++) {
+      device.least[n] = Math.min(device.least[firsts[n]], device.least[lasts[n]]);
+    }
   }
   timeline.buckets = pairs;
   timeline.span *= 2;
+}
+
+/** Keeps the entries at `from`, which are never before where they go. */
+function pick(column: Float64Array, from: Int32Array): void {
+  for (let n = 0; n < from.length; n++) column[n] = column[from[n]];
+}
+
+/** As pick(), with the entry at `otherwise` where that at `from` is not known. */
+function pickKnown(column: Float64Array, from: Int32Array, otherwise: Int32Array): void {
+  for (let n = 0; n < from.length; n++) {
+    const value = column[from[n]];
+    column[n] = Number.isNaN(value) ? column[otherwise[n]] : value;
+  }
+}
+
+function addPairs(column: Float64Array, buckets: number): void {
+  for (let n = 0; 2 * n < buckets; n++) {
+    column[n] = column[2 * n] + (2 * n + 1 < buckets ? column[2 * n + 1] : 0);
+  }
 }
 
 /** A copy that reaches to the last bucket and no further. */
@@ -132,6 +159,11 @@ export function coarser(timeline: Timeline, buckets: number): Timeline {
   const copy = trimmed(timeline);
   while (copy.buckets > buckets) mergePairs(copy);
   return trimmed(copy);
+}
+
+/** The slots in use on average of each bucket's events. */
+export function meanUsed({ usedSum, buckets, span, events }: Timeline): Float64Array {
+  return usedSum.map((sum, n) => sum / (n === buckets - 1 ? events - n * span : span));
 }
 
 /** From the first event to the last, as the trace's times have it; 0 where it has none. */

@@ -52,6 +52,8 @@ function seriesOf({ name, peakSlots, slots, bytes, least, bounced }: Followed): 
 export function watchTimeline(session: Session): TimelineWatch {
   const { allocations } = session;
   const timeline = emptyTimeline();
+  // What changes with every event is kept in columns: a number with a fraction in a variable would cost an object.
+  const { lastLine, lastTime, usedSum, bounced } = timeline;
   const holdings: Holding[] = [];
   let followed: Followed[] = [];
   const held = { slots: 0, bytes: 0 };
@@ -61,11 +63,8 @@ export function watchTimeline(session: Session): TimelineWatch {
   /** Events that the bucket still takes. */
   let room = 0;
   let isAtMost = false;
-  /** Of the bucket that is being filled; its columns get them when it is full. */
+  /** Of the bucket that is being filled. */
   let most = 0;
-  let bounced = 0;
-  let lastLine = 0;
-  let lastTime = Number.NaN;
   let isInSeconds = false;
 
   function meet(number: number): Holding {
@@ -96,13 +95,10 @@ export function watchTimeline(session: Session): TimelineWatch {
         longest = Math.max(longest, freeRunsOf(pool).longest);
       }
     }
-    timeline.lastLine[bucket] = lastLine;
-    timeline.lastTime[bucket] = lastTime;
     timeline.most[bucket] = most;
     timeline.used[bucket] = used;
     timeline.capacity[bucket] = capacity;
     timeline.longestFree[bucket] = longest;
-    timeline.bounced[bucket] = bounced;
     for (const device of followed) {
       device.least[bucket] = device.leastNow;
       device.bounced[bucket] = device.bouncedNow;
@@ -117,8 +113,9 @@ export function watchTimeline(session: Session): TimelineWatch {
     }
     bucket = timeline.buckets++;
     room = timeline.span;
-    bounced = 0;
-    lastTime = Number.NaN;
+    bounced[bucket] = 0;
+    usedSum[bucket] = 0;
+    lastTime[bucket] = Number.NaN;
     timeline.firstLine[bucket] = outcome.line;
     timeline.firstTime[bucket] = Number.NaN;
     timeline.failed[bucket] = 0;
@@ -139,13 +136,14 @@ export function watchTimeline(session: Session): TimelineWatch {
   function count(outcome: Outcome): void {
     if (room === 0) openBucket(outcome);
     room--;
-    lastLine = outcome.line;
-    if (!Number.isNaN(outcome.time)) noteTime(outcome.time);
+    lastLine[bucket] = outcome.line;
+    const { time } = outcome;
+    if (!Number.isNaN(time)) noteTime(time);
   }
 
   function noteTime(time: number): void {
-    if (Number.isNaN(lastTime)) timeline.firstTime[bucket] = time;
-    lastTime = time;
+    if (Number.isNaN(lastTime[bucket])) timeline.firstTime[bucket] = time;
+    lastTime[bucket] = time;
     if (!isInSeconds) {
       isInSeconds = Math.floor(time) !== time;
       timeline.clock = isInSeconds ? 'seconds' : 'counter';
@@ -183,7 +181,7 @@ export function watchTimeline(session: Session): TimelineWatch {
     held.bytes += size;
     holding.slots += nslots;
     holding.bytes += size;
-    bounced += mapped;
+    bounced[bucket] += mapped;
     if (holding.followed === undefined) follow(holding, device.name);
     const series = holding.followed;
     if (series === undefined) return;
@@ -208,18 +206,22 @@ export function watchTimeline(session: Session): TimelineWatch {
       count(outcome);
       if (outcome.allocation < 0) {
         timeline.failed[bucket]++;
-        return;
+      } else {
+        take(outcome);
+        used += outcome.answer.plan.nslots;
+        if (used > most) noteMost(outcome);
       }
-      take(outcome);
-      used += outcome.answer.plan.nslots;
-      if (used > most) noteMost(outcome);
+      usedSum[bucket] += used;
     },
     onRelease(outcome) {
-      // What the recorded kernel had refused is given back in the same event.
-      if (outcome.op === Op.unmap || outcome.op === Op.free) count(outcome);
+      // What the recorded kernel had refused is given back in the same event, which was counted.
+      const isEvent = outcome.op === Op.unmap || outcome.op === Op.free;
+      if (isEvent) count(outcome);
       if (isAtMost) noteHolders();
       if (outcome.match === Match.live) giveBack(outcome.allocation);
-      used -= outcome.released.nslots;
+      const { nslots } = outcome.released;
+      used -= nslots;
+      usedSum[bucket] += isEvent ? used : -nslots;
     },
     timeline() {
       if (bucket >= 0) closeBucket();

@@ -92,29 +92,30 @@ export function watchWho(session: Session): WhoWatch {
   let events = 0;
   let histograms = 0;
   let hasTimes: boolean | undefined;
-  let lastTime = Number.NaN;
+  /** The event's time and the last that was known; in an array, since in variables each would cost an object. */
+  const clock = Float64Array.of(Number.NaN, Number.NaN);
   /** When an allocation began, by its number. */
   let begun = new Float64Array(1024);
 
-  /** Hot path. Whether the trace has times the first event tells. */
-  function now({ time }: Outcome): number {
+  /** Sets the clock. Whether the trace has times the first event tells. */
+  function tick({ time }: Outcome): void {
     hasTimes ??= !Number.isNaN(time);
-    if (!hasTimes) return events;
-    if (!Number.isNaN(time)) lastTime = time;
-    return time;
+    events++;
+    clock[0] = hasTimes ? time : events;
+    if (!Number.isNaN(time)) clock[1] = time;
   }
 
-  function begin(number: number, at: number): void {
+  function begin(number: number): void {
     if (number >= begun.length) {
       const larger = new Float64Array(Math.max(number + 1, begun.length * 2));
       larger.set(begun);
       begun = larger;
     }
-    begun[number] = at;
+    begun[number] = clock[0];
   }
 
-  function end(number: number, at: number): void {
-    const lived = at - begun[number];
+  function end(number: number): void {
+    const lived = clock[0] - begun[number];
     if (Number.isNaN(lived)) return;
     const habits = byNumber[deviceOf(allocations, number)];
     if (habits.lifetimes === undefined) {
@@ -133,7 +134,7 @@ export function watchWho(session: Session): WhoWatch {
 
   /** Ages are never below 0, nor NaN: without a time an allocation counts as new. */
   function ageOf(number: number): number {
-    return Math.max(0, (hasTimes ? lastTime : events) - begun[number]) || 0;
+    return Math.max(0, (hasTimes ? clock[1] : events) - begun[number]) || 0;
   }
 
   function oldest(): OldAllocation[] {
@@ -173,22 +174,20 @@ export function watchWho(session: Session): WhoWatch {
 
   return {
     onRequest(outcome) {
-      events++;
-      const at = now(outcome);
+      tick(outcome);
       areas.see(outcome);
       const { allocation, deviceNumber } = outcome;
       const habits = byNumber[deviceNumber] ?? meet(deviceNumber);
       if (allocation < 0) return;
-      begin(allocation, at);
+      begin(allocation);
       addRequest(habits.sizes, outcome);
       if (outcome.op === Op.map) habits.bounced += outcome.size;
     },
     onRelease(outcome) {
       // What the recorded kernel had refused is given back in the same event, and has not lived.
       if (outcome.op !== Op.unmap && outcome.op !== Op.free) return;
-      events++;
-      const at = now(outcome);
-      if (outcome.match === Match.live) end(outcome.allocation, at);
+      tick(outcome);
+      if (outcome.match === Match.live) end(outcome.allocation);
     },
     who(timeline, devices) {
       const outliving = countOutliving();

@@ -1,8 +1,8 @@
 const BLOCKS = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'] as const;
 
 /**
- * Values from left to right as bars of at most `width` characters, each the greatest of the values that
- * fall on it; what is not 0 shows.
+ * Values from left to right as bars of at most `width` characters, each the mean of the values that fall
+ * on it; what is not 0 shows.
  * @param top what fills a character; 0 draws nothing but blanks
  */
 export function sparkline(values: Float64Array, width: number, top: number): string {
@@ -11,8 +11,8 @@ export function sparkline(values: Float64Array, width: number, top: number): str
   for (let cell = 0; cell < cells; cell++) {
     const from = Math.floor((cell * values.length) / cells);
     const to = Math.floor(((cell + 1) * values.length) / cells);
-    const value = Math.max(...values.subarray(from, to));
-    const part = top > 0 ? Math.min(1, Math.max(0, value / top)) : 0;
+    const mean = values.subarray(from, to).reduce((sum, value) => sum + value, 0) / (to - from);
+    const part = top > 0 ? Math.min(1, Math.max(0, mean / top)) : 0;
     line += BLOCKS[Math.ceil(part * (BLOCKS.length - 1))];
   }
   return line;

@@ -1,6 +1,7 @@
 import type { ChalkInstance } from 'chalk';
 import type { AreaTraffic } from '../analysis/areaTraffic.js';
 import type { Growth } from '../analysis/growth.js';
+import { meanUsed } from '../analysis/timeline.js';
 import type { DeviceUsage } from '../analysis/usage.js';
 import { type SizeClass, wastedPart } from '../analysis/waste.js';
 import type { Lifetimes, Who } from '../analysis/who.js';
@@ -38,7 +39,8 @@ export function whoSection(
   if (report.devices.length < 2 && !isLong) return [];
   const lines = [chalk.bold('Who')];
   if (isLong) {
-    for (const [name, text] of whoFacts(report, width, blocks)) {
+    if (blocks) lines.push(...strips(report, width));
+    for (const [name, text] of whoFacts(report)) {
       if (text !== undefined) lines.push(...wrap(`  ${name.padEnd(10)}`, text, width));
     }
   }
@@ -46,17 +48,23 @@ export function whoSection(
   return lines;
 }
 
+/** The pools from the first event to the last: slots in use on average, and where requests failed. */
+function strips({ timeline, who }: Report, width: number): string[] {
+  const { failed } = timeline;
+  const strip = (name: string, values: Float64Array, top: number): string =>
+    `  ${name.padEnd(10)}${sparkline(values, width - 12, top)}`.trimEnd();
+  const lines = [strip('slots', meanUsed(timeline), who.peak?.used ?? 0)];
+  const most = failed.reduce((a, b) => Math.max(a, b), 0);
+  if (most > 0) lines.push(strip('failed', failed, most));
+  return lines;
+}
+
 /** What is worth a sentence, by its name; undefined where there is nothing to say. */
-export function whoFacts(
-  { who, timeline }: Report,
-  width: number,
-  blocks: boolean,
-): [string, string | undefined][] {
+export function whoFacts({ who }: Report): (readonly [string, string | undefined])[] {
   const { peak, growth, areas } = who;
   return [
     ['peak', peak && peakWords(who, peak)],
-    ['slots', blocks && peak ? sparkline(timeline.most, width - 12, peak.used) : undefined],
-    ...growth.map((each): [string, string] => ['grows', growthWords(who, each)]),
+    ...growth.map((each) => ['grows', growthWords(who, each)] as const),
     ['areas', areaWords(areas)],
     ['padding', wasteWords(who)],
     ['oldest', oldestWords(who)],
@@ -130,12 +138,10 @@ function oldestWords(who: Who): string | undefined {
   const outliving = devices
     .filter((each) => each.outliving > 0)
     .slice(0, TOLD)
-    .map((each) => `${each.outliving} of ${harmless(each.name)}`);
-  const older =
-    outliving.length > 0
-      ? `; older than anything that the device released are ${outliving.join(', ')}`
-      : '';
-  return `of what is still live: line ${line}, ${sizeWords(size)} of ${harmless(device)}, for ${ageWords(who, age)}${older}`;
+    .map(
+      (each) => `; ${each.outliving} of ${harmless(each.name)} are older than any that it released`,
+    );
+  return `line ${line}: ${sizeWords(size)} of ${harmless(device)}, live for ${ageWords(who, age)}${outliving.join('')}`;
 }
 
 function deviceTable(

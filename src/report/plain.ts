@@ -6,6 +6,7 @@ import { hex } from '../events/numbers.js';
 import type { Assumption, Loss, Problem } from '../events/trace.js';
 import type { AllocationRow } from './allocationRows.js';
 import { type PlainIommu, plainIommu } from './plainIommu.js';
+import { type PlainTimeline, type PlainWho, plainTimeline, plainWho } from './plainWho.js';
 import {
   mostBroken,
   type PoolReport,
@@ -48,6 +49,10 @@ export interface PlainReport {
     pools: { atEnd: PoolFragmentation; worst: PoolFragmentation }[];
   };
   devices: DeviceUsage[];
+  /** Who takes what, for how long, and at what cost. */
+  who: PlainWho;
+  /** Occupancy and who held it, in at most 128 buckets. */
+  timeline: PlainTimeline;
   assumptions: PlainAssumption[];
   losses: PlainLoss[];
   /** The first lines that could not be used. */
@@ -86,6 +91,8 @@ export function plainReport(report: Report, allocations?: AllocationRow[]): Plai
       pools: fragmentation.end.map((atEnd, n) => ({ atEnd, worst: fragmentation.worst[n] })),
     },
     devices: report.devices,
+    who: plainWho(report.who),
+    timeline: plainTimeline(report.timeline),
     assumptions: plainAssumptions(report.assumptions),
     losses: plainLosses(report.losses),
     problems: report.problems,

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   coarser,
   MOST_BUCKETS,
+  meanUsed,
   NAMED_DEVICES,
   type Timeline,
 } from '../../src/analysis/timeline.js';
@@ -103,6 +104,7 @@ function statesIn({ span }: Timeline, states: readonly State[], bucket: number):
 /** Holds every column of a timeline against the states. */
 function expectTrue(timeline: Timeline, states: readonly State[]): void {
   expect(timeline.buckets).toBe(Math.ceil(states.length / timeline.span));
+  const means = meanUsed(timeline);
   for (let n = 0; n < timeline.buckets; n++) {
     const own = statesIn(timeline, states, n);
     const last = own.at(-1) as State;
@@ -114,6 +116,8 @@ function expectTrue(timeline: Timeline, states: readonly State[]): void {
     expect([timeline.firstTime[n], timeline.lastTime[n]]).toEqual([first.time, last.time]);
     expect([timeline.most[n], timeline.used[n]]).toEqual([most, last.used]);
     expect(timeline.live[n]).toBe(most);
+    const sum = own.reduce((sum, { used }) => sum + used, 0);
+    expect(means[n]).toBe(sum / own.length);
     expect(timeline.failed[n]).toBe(own.filter(({ failed }) => failed).length);
     expect(timeline.bounced[n]).toBe(own.reduce((sum, { bounced }) => sum + bounced, 0));
     for (const { name, slots, least } of timeline.devices) {
@@ -144,6 +148,7 @@ describe('the timeline', () => {
     expect([...timeline.most]).toEqual([2, 3, 3, 1]);
     expect([...timeline.used]).toEqual([2, 3, 1, 1]);
     expect([...timeline.failed]).toEqual([0, 0, 0, 1]);
+    expect([...meanUsed(timeline)]).toEqual([2, 3, 1, 1]);
     expect([...timeline.capacity]).toEqual([4096, 4096, 4096, 4096]);
     expect([...timeline.longestFree]).toEqual([128, 128, 128, 128]);
     expect([...timeline.liveBytes]).toEqual([4096, 6144, 6144, 2048]);
@@ -180,6 +185,17 @@ describe('the timeline', () => {
       const named = timeline.devices.reduce((sum, { slots }) => sum + slots[n], 0);
       expect(named).toBeLessThanOrEqual(timeline.live[n]);
     }
+  });
+
+  it('tells in one event of what the recorded kernel had refused', async () => {
+    const timeline = await timelineOf(
+      `${HEAD}dev,op,orig_addr,size,tlb_addr\nusb,map,0x5000,4096,full\nusb,map,0x5000,64,full`,
+    );
+    expect(timeline).toMatchObject({ events: 2, clock: 'none' });
+    expect([...timeline.most]).toEqual([2, 1]);
+    expect([...timeline.live]).toEqual([2, 1]);
+    expect([...timeline.used]).toEqual([0, 0]);
+    expect([...meanUsed(timeline)]).toEqual([0, 0]);
   });
 
   it('takes times without any fraction for a counter', async () => {

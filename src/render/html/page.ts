@@ -67,7 +67,7 @@ ${sizes.length === 0 ? '' : html`<figure><figcaption>Requests by size, up to so 
 
 /** What is worth a sentence about those who use the pools. */
 function habits(report: Report): Markup {
-  const facts = whoFacts(report, 0, false).filter(([, words]) => words !== undefined);
+  const facts = whoFacts(report).filter(([, words]) => words !== undefined);
   return html`<dl class="facts">${facts.map(([name, words]) => html`<dt>${name}</dt><dd>${words}</dd>`)}</dl>`;
 }
 
