@@ -55,7 +55,7 @@ table{border-collapse:collapse;margin:4px 0 10px;max-width:100%}
 caption{text-align:left;color:var(--soft);padding:2px 0;white-space:nowrap}
 th,td{overflow-wrap:break-word;padding:2px 14px 2px 0;text-align:left;vertical-align:top}
 th{color:var(--soft);font-weight:500;border-bottom:1px solid var(--rule);white-space:nowrap}
-td.number,th.number{text-align:right}
+td.number,th.number{text-align:right;white-space:nowrap}
 tbody th{border:0;white-space:normal}
 tbody tr:nth-child(even){background:var(--head)}
 th button{all:unset;cursor:pointer;color:var(--link)}
