@@ -58,6 +58,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 const PACKAGE_HOMES: Record<string, RegExp> = {
   chalk: /^src\/(render|cli)\//,
   commander: /^src\/cli\//,
+  'd3-scale': /^src\/render\/html\//,
+  'd3-shape': /^src\/render\/html\//,
   'csv-parse/sync': /^src\/formats\/csv\.ts$/,
   'zstddec/stream': /^src\/source\/zstd\.ts$/,
 };

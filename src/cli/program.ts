@@ -11,6 +11,7 @@ import { identifyCommand } from './identifyCommand.js';
 import { kernelsCommand } from './kernelsCommand.js';
 import { loadPolicies } from './policies.js';
 import { replayCommand } from './replayCommand.js';
+import { reportCommand } from './reportCommand.js';
 import { sizeCommand } from './sizeCommand.js';
 import { verifyCommand } from './verifyCommand.js';
 
@@ -20,6 +21,11 @@ const LOG = 'traces/full-or-not/dmesg.log';
 const POLICY = 'docs/policies/first-fix.mjs';
 const EXAMPLES: Record<string, readonly string[]> = {
   replay: [SEED, `${SEED} --kernel v6.9`, `${SEED} --json --no-allocations`],
+  report: [
+    `report ${SEED} --html report.html`,
+    `report ${SEED} --old v6.8 --new v6.9 --html report.html`,
+    'report traces/fragmented/trace.csv --plot occupancy -o occupancy.svg',
+  ],
   verify: [`verify ${SEED} --kernel v6.8`, 'verify traces/*/trace.csv'],
   diff: [
     `diff ${SEED} --old v6.8 --new v6.9`,
@@ -84,6 +90,7 @@ export function createProgram(): Command {
     REPLAYING_NOTHING.has(command.name()) ? undefined : loadPolicies(command.opts()),
   );
   program.addCommand(replayCommand(), { isDefault: true });
+  program.addCommand(reportCommand());
   program.addCommand(verifyCommand());
   program.addCommand(identifyCommand());
   program.addCommand(diffCommand());

@@ -1,10 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import { afterAll, describe, expect, test } from 'vitest';
 import { PROJECT, swiotlbReplay } from '../support/cli.js';
 import { expectConfirmed } from '../support/sizeAnswers.js';
+import { SWIOTLB_TRACES } from '../support/stories.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'size-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -28,18 +29,9 @@ function size(...args: string[]) {
   return { status, found };
 }
 
-/** Stories that replay as swiotlb traces. */
-const STORIES = readdirSync(join(PROJECT, 'traces')).flatMap((story) => {
-  const trace = readdirSync(join(PROJECT, 'traces', story)).find((name) =>
-    /^trace\.(csv|log|txt)$/.test(name),
-  );
-  return trace === undefined || story.startsWith('iommu-') ? [] : [[story, trace]];
-});
-
-describe.each(STORIES)('the story %s', (story, trace) => {
+describe.each(SWIOTLB_TRACES)('the story %s', (path) => {
   test('has an answer that replays confirm in both directions', () => {
-    const path = `traces/${story}/${trace}`;
-    const workload = join(folder, `${story}.jsonl`);
+    const workload = join(folder, `${path.split('/')[1]}.jsonl`);
     const { status, found } = size(path, '--workload', workload);
     expect(status).toBe(found.losses.length > 0 ? 3 : 0);
     expect(found.answers.length).toBeGreaterThan(0);

@@ -1,3 +1,4 @@
+import { UserError } from '../../events/errors.js';
 import type { IommuTally } from '../../formats/iommuRead.js';
 import { iommuReportJson } from '../../render/iommu/json.js';
 import { iommuReportText } from '../../render/iommu/text.js';
@@ -46,6 +47,9 @@ export async function replayIommuReport(
   options: Options,
   isFurther: boolean,
 ): Promise<number> {
+  if (!options.json && options.output === 'html') {
+    throw new UserError(`${input.path}: --output html is for traces of swiotlb; use text or json`);
+  }
   const { tally, runs, reason } = await replayIommu(
     input,
     options,
