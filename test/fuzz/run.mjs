@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
-import { complainOf } from '../../dist/cli/eachTrace.js';
-import { createProgram } from '../../dist/cli/program.js';
+import { complainOf } from '../../build/cli/eachTrace.js';
+import { createProgram } from '../../build/cli/program.js';
 
 /** Output beyond this is not kept: what matters shows before. */
 const MOST_KEPT = 1 << 24;

@@ -1,0 +1,3 @@
+export async function manualPage(): Promise<string> {
+  return 'x';
+}
