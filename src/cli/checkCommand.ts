@@ -62,7 +62,11 @@ export function checkCommand(command: Command): void {
       collectReport,
       [],
     )
-    .option('--jobs <n>', 'replays at a time', parseJobs, availableParallelism())
+    .addOption(
+      new Option('--jobs <n>', 'replays at a time')
+        .argParser(parseJobs)
+        .default(availableParallelism(), 'one for each processor'),
+    )
     .option('--shard <i/n>', 'check the i-th of n parts of the corpus', parseShardOption)
     .addOption(
       new Option('--update', 'write what the replays show as the new expectations').conflicts([

@@ -124,8 +124,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'completion',
     summary: 'print a script that completes command lines in a shell',
-    argument: ['<shell>', 'bash, zsh or fish'],
-    examples: ['completion bash > swiotlb-replay.bash'],
+    examples: ['completion bash > swiotlb-replay.bash', 'completion fish'],
     load: async () => (await import('./completionCommand.js')).completionCommand,
   },
 ];

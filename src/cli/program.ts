@@ -64,7 +64,9 @@ function addHelpCommand(program: Command): void {
     .argument('[command]')
     .action(async (name?: string) => {
       const command = program.commands.find((each) => each.name() === name);
-      if (name !== undefined && command === undefined) program.help({ error: true });
+      if (command === undefined && name !== undefined) {
+        program.error(`error: unknown command '${name}'`);
+      }
       if (command !== undefined) await complete(command);
       (command ?? program).help();
     });
