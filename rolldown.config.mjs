@@ -100,6 +100,7 @@ export default defineConfig({
     ...Object.fromEntries(workers().map((file) => [/(\w+)\.js$/.exec(file)[1], file])),
   },
   platform: 'node',
+  logLevel: 'warn',
   plugins: [noChildProcesses, lateRequire, library, notices, manual],
   output: {
     dir: 'dist',

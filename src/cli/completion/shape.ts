@@ -16,7 +16,7 @@ export type Value =
 export interface OptionShape {
   long: string;
   short: string | undefined;
-  /** In one line. */
+  /** Its first words. */
   description: string;
   /** Undefined for an option that stands alone. */
   value: Value | undefined;
@@ -50,7 +50,7 @@ function optionShape(option: Option): OptionShape {
   return {
     long: long ?? '',
     short: short ?? undefined,
-    description: description.replace(/\s+/g, ' '),
+    description: description.replace(/\s+/g, ' ').replace(/[:;,.] .*/, ''),
     value: option.required || option.optional ? whatFollows(option) : undefined,
   };
 }

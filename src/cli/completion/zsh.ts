@@ -52,7 +52,10 @@ function optionSpec({ long, short, description, value }: OptionShape): string {
   const after = value === undefined ? '' : `: :${action(value)}`;
   const forms = short === undefined ? [long] : [short, long];
   // Options may stand several times: which may not, the program says.
-  return forms.map((form) => quoted(`*${form}[${words}]${after}`)).join(' ');
+  return forms
+    .map((form) => (value !== undefined && form === long ? `${form}=` : form))
+    .map((form) => quoted(`*${form}[${words}]${after}`))
+    .join(' ');
 }
 
 function action(value: Value): string {
