@@ -7,7 +7,7 @@ const LIBRARY = 'build/library/index.js';
 
 /** What every replay needs, in one piece: calls from one piece into another cost more. */
 const MODEL =
-  /\/build\/(analysis|check|dma|events|formats|iommu|kernel|pipeline|replay|report|source|swiotlb)\//;
+  /\/build\/(analysis|check|dma|events|formats|iommu|kernel|pipeline|replay|report|sizing|source|swiotlb)\//;
 
 /** Modules that run in threads of their own, found by how they are started. */
 function workers() {

@@ -24,7 +24,7 @@ const DEVICES = [
 ];
 
 /** xorshift32: the same numbers in every run. */
-function randomNumbers(seed) {
+export function randomNumbers(seed) {
   let state = seed;
   return (below) => {
     state ^= state << 13;
@@ -35,7 +35,7 @@ function randomNumbers(seed) {
 }
 
 /** 60 % a page, 15 % a packet, 15 % 16 KiB, 10 % 64 KiB. */
-function randomSize(random) {
+export function randomSize(random) {
   const percent = random(100);
   if (percent < 60) return 4096;
   if (percent < 75) return 64 + random(1454);
@@ -96,13 +96,13 @@ function work({ nslabs, areas, full }, random, call) {
   }
 }
 
-const hex = (value) => `0x${value.toString(16)}`;
+export const hex = (value) => `0x${value.toString(16)}`;
 
 /** Microseconds of the kernel's clock as its log prints them. */
 const clock = (events) => (100 + events * 0.000017).toFixed(6);
 
 /** Writes text in large pieces until there are so many bytes. */
-function createWriter(path, bytes) {
+export function createWriter(path, bytes) {
   const fd = openSync(path, 'w');
   let text = '';
   let written = 0;

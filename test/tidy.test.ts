@@ -22,12 +22,13 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   generate: ['kernel', 'events', 'swiotlb'],
   convert: ['kernel', 'events', 'swiotlb', 'replay'],
   analysis: ['kernel', 'events', 'swiotlb', 'iommu', 'dma', 'replay'],
+  sizing: ['kernel', 'events', 'swiotlb', 'replay', 'analysis'],
   check: ['kernel', 'events', 'swiotlb', 'iommu', 'dma', 'replay', 'analysis'],
-  report: ['kernel', 'events', 'swiotlb', 'iommu', 'dma', 'replay', 'analysis', 'check'],
+  report: ['kernel', 'events', 'swiotlb', 'iommu', 'dma', 'replay', 'analysis', 'sizing', 'check'],
   corpus: ['kernel', 'events', 'replay', 'analysis', 'check', 'report'],
   pipeline: ['kernel', 'events', 'source', 'formats', 'replay', 'report'],
   library: ['kernel', 'events', 'formats', 'replay', 'analysis', 'report', 'pipeline'],
-  render: ['events', 'analysis', 'check', 'report', 'corpus'],
+  render: ['events', 'analysis', 'sizing', 'check', 'report', 'corpus'],
   writers: ['kernel', 'events', 'swiotlb', 'replay', 'check', 'render'],
   cli: [
     'kernel',
@@ -40,6 +41,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'dma',
     'replay',
     'analysis',
+    'sizing',
     'check',
     'report',
     'corpus',
@@ -56,6 +58,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 const PACKAGE_HOMES: Record<string, RegExp> = {
   chalk: /^src\/(render|cli)\//,
   commander: /^src\/cli\//,
+  'd3-scale': /^src\/render\/html\//,
+  'd3-shape': /^src\/render\/html\//,
   'csv-parse/sync': /^src\/formats\/csv\.ts$/,
   'zstddec/stream': /^src\/source\/zstd\.ts$/,
 };

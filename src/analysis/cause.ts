@@ -31,15 +31,36 @@ export const CAUSES = [
 export type Cause = (typeof CAUSES)[number];
 
 /** A cause and the figures that prove it. */
-export interface FailureCause {
-  cause: Cause;
+export interface FailureCause<C = Cause> {
+  cause: C;
   /** In words, which most failures in a long trace never need; to be called before the next event. */
   reason(): string;
 }
 
+/** What was asked of the slot allocator, and how it refused. */
+export type Refused = Pick<Outcome, 'device' | 'size' | 'allocSize' | 'answer'>;
+
 /** The cause of the refusal that `outcome` tells of; to be called before the next event. */
-export function causeOfFailure(release: Release, outcome: Outcome): FailureCause {
+export function causeOfFailure(release: Release, outcome: Refused): FailureCause {
+  const never = causeAtAnySize(release, outcome);
+  if (never !== undefined) return never;
   const { answer, device } = outcome;
+  if (answer.refusal === 'unaligned-page') {
+    return {
+      cause: 'alignment',
+      reason: () => 'the slots found do not start on a page, and swiotlb_alloc() gave them back',
+    };
+  }
+  const inPools =
+    nothingSearched(release, device) ??
+    notEnoughFree(device, answer.plan) ??
+    noRoomInRuns(device, device.allocator.pools, answer.plan);
+  return withTransient(inPools, outcome);
+}
+
+/** The cause of a refusal that has nothing to do with how large or full the pool is; undefined for others. */
+export function causeAtAnySize(release: Release, outcome: Refused): FailureCause | undefined {
+  const { answer } = outcome;
   if (answer.refusal === 'invalid-sizes') {
     return {
       cause: 'unsatisfiable',
@@ -50,23 +71,11 @@ export function causeOfFailure(release: Release, outcome: Outcome): FailureCause
   if (answer.refusal === 'no-pages') {
     return { cause: 'unsatisfiable', reason: () => `${release.name} has no swiotlb_alloc()` };
   }
-  if (answer.refusal === 'unaligned-page') {
-    return {
-      cause: 'alignment',
-      reason: () => 'the slots found do not start on a page, and swiotlb_alloc() gave them back',
-    };
-  }
-  const never = neverServed(release, outcome);
-  if (never !== undefined) return never;
-  const inPools =
-    nothingSearched(release, device) ??
-    notEnoughFree(device, answer.plan) ??
-    noRoomInRuns(device, device.allocator.pools, answer.plan);
-  return withTransient(inPools, outcome);
+  return answer.refusal === 'unaligned-page' ? undefined : neverServed(release, outcome);
 }
 
 /** A dynamic allocator's last resort decides: the pools are full, but a transient one was tried. */
-function withTransient(inPools: FailureCause, { answer, device }: Outcome): FailureCause {
+function withTransient(inPools: FailureCause, { answer, device }: Refused): FailureCause {
   const { cause } = inPools;
   if (device.allocator.dynamic === undefined || device.allocator.restricted) return inPools;
   if (answer.transient === undefined) {
@@ -94,7 +103,7 @@ function nothingSearched(release: Release, { allocator }: Device): FailureCause 
 }
 
 /** What no pool could serve. */
-function neverServed(release: Release, outcome: Outcome): FailureCause | undefined {
+function neverServed(release: Release, outcome: Refused): FailureCause | undefined {
   const { device, size } = outcome;
   const { plan } = outcome.answer;
   if (plan.nslots > IO_TLB_SEGSIZE) {

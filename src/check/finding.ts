@@ -1,7 +1,10 @@
 import { RULES, type RuleId } from './rules.js';
 
+/** How bad a finding can be, the worst first. */
+export const LEVELS = ['error', 'warning', 'note'] as const;
+
 /** How bad a finding is. */
-export type Level = 'error' | 'warning' | 'note';
+export type Level = (typeof LEVELS)[number];
 
 /** Another line that a finding is about. */
 export interface Related {

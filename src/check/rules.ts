@@ -66,6 +66,10 @@ export const RULES = {
   },
   'lost-sync': { level: 'error', summary: 'a sync of a bounced mapping copied nothing' },
   'double-copy': { level: 'warning', summary: 'the same bytes were copied twice' },
+  'map-failed': {
+    level: 'error',
+    summary: 'nothing was mapped behind an IOMMU, for another reason than a full pool',
+  },
 } as const satisfies Record<string, Rule>;
 
 /** A rule's name. */

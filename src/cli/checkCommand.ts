@@ -12,6 +12,8 @@ import {
 import { inShard, parseShard, type Shard } from '../corpus/shard.js';
 import { casesFor, type StandIn } from '../corpus/standIn.js';
 import { UserError } from '../events/errors.js';
+import { placeIommuRelease } from '../kernel/iommuSelect.js';
+import { placeRelease } from '../kernel/select.js';
 import { requirePlacement } from '../pipeline/choice.js';
 import { isPolicyPath } from '../pipeline/policyFile.js';
 import { CHECK_RENDERERS, type CheckRenderer } from '../render/check/table.js';
@@ -136,9 +138,15 @@ function standInsOf({ kernel: words, update, against, exact }: Options): NamedSt
   }
   return words.map((word) => {
     const kernel = kernelNamed(word);
-    const { release } = typeof kernel === 'string' ? requirePlacement(kernel) : kernel;
-    return { word, kernel: release.name, against, isExact: exact ?? false };
+    const { name } = typeof kernel === 'string' ? releaseOf(kernel) : kernel.release;
+    return { word, kernel: name, against, isExact: exact ?? false };
   });
+}
+
+/** The release of a name, which may be one that only IOMMU traces know. */
+function releaseOf(name: string): { name: string } {
+  const iommu = placeRelease(name) === undefined ? placeIommuRelease(name) : undefined;
+  return iommu?.release ?? requirePlacement(name).release;
 }
 
 /** One replay of a trace. */

@@ -77,12 +77,12 @@ function repositoryRoot(folder: string): string {
   }
 }
 
-/** Whether a file looks like a trace of the slot allocator; those of an IOMMU have no expectations yet. */
+/** Whether a file looks like a trace. */
 export async function isTrace(path: string): Promise<boolean> {
   try {
     const source = await openSource(path);
     try {
-      if (recogniseIommu(source.head) !== undefined) return false;
+      if (recogniseIommu(source.head) !== undefined) return true;
       let looked = 0;
       for await (const { bytes, end } of source.blocks) {
         const lines = bytes.subarray(0, end);

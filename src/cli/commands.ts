@@ -29,6 +29,17 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./replayCommand.js')).replayCommand,
   },
   {
+    name: 'report',
+    summary: 'write a report with pictures: one HTML page, or one SVG',
+    argument: TRACE,
+    examples: [
+      `report ${SEED} --html report.html`,
+      `report ${SEED} --old v6.8 --new v6.9 --html report.html`,
+      'report traces/fragmented/trace.csv --plot occupancy -o occupancy.svg',
+    ],
+    load: async () => (await import('./reportCommand.js')).reportCommand,
+  },
+  {
     name: 'verify',
     summary: "compare every recorded address with the model's",
     argument: TRACES,
@@ -65,6 +76,17 @@ export const COMMANDS: readonly CommandEntry[] = [
       'explain traces/stepped-over/trace.csv --line 17',
     ],
     load: async () => (await import('./explainCommand.js')).explainCommand,
+  },
+  {
+    name: 'size',
+    summary: 'find the smallest pool in which no request fails',
+    argument: TRACES,
+    examples: [
+      'size traces/fragmented/trace.csv',
+      'size traces/fragmented/trace.csv --scale 2 --json',
+      'size traces/fragmented/trace.csv --sweep "nslabs=64..1024,kernel=v5.10|v6.12" --output heatmap',
+    ],
+    load: async () => (await import('./sizeCommand.js')).sizeCommand,
   },
   {
     name: 'check',

@@ -1,7 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type Comparison, createComparison } from '../analysis/comparison.js';
 import { UserError } from '../events/errors.js';
-import type { TraceInfo } from '../events/trace.js';
 import { diffText, regressionsText } from '../render/diff.js';
 import { diffJson } from '../render/diffJson.js';
 import { diffMarkdown } from '../render/diffMarkdown.js';
@@ -10,11 +8,9 @@ import {
   findingsDiffMarkdown,
   findingsDiffText,
 } from '../render/findingsDiff.js';
-import type { Session } from '../replay/session.js';
-import { areDifferent, type DiffReport, diffReports, regressionsOf } from '../report/diffReport.js';
-import { compareFindings, type FindingComparison } from '../report/findingComparison.js';
+import { areDifferent, type DiffReport, regressionsOf } from '../report/diffReport.js';
 import { diffFindings, haveDifferentFindings, isWorse } from '../report/findingsDiff.js';
-import { type ReportWatch, watchForReport } from '../report/watch.js';
+import { watchForReport } from '../report/watch.js';
 import type { Source } from '../source/open.js';
 import { eachTrace } from './eachTrace.js';
 import { Exit, worstExit } from './exit.js';
@@ -26,28 +22,17 @@ import {
   type BothSidesOptions,
   type OutputOptions,
   type ReplayOptions,
-  type SideOptions,
   sideOf,
 } from './options.js';
 import { type Output, renderOptions } from './output.js';
-import {
-  chooseReleases,
-  type ReleaseChoice,
-  replayTrace,
-  strictProblem,
-  tellLosses,
-  unlessIncomplete,
-  type Variant,
-} from './run.js';
+import { chooseReleases, replayTrace, strictProblem, tellLosses, unlessIncomplete } from './run.js';
+import { chooseSides, diffOfSides, variantOf, watchSides } from './sides.js';
 
 interface Options extends ReplayOptions, OutputOptions, BothSidesOptions {
   by: 'addresses' | 'findings';
   output: string;
   onlyRegressions?: boolean;
 }
-
-/** Differences, and findings of a rule, that a result lists. */
-const KEPT = 1000;
 
 /** Rows of allocations that a comparison needs. */
 const NO_ROWS = { first: 0, last: 0 };
@@ -94,46 +79,22 @@ export function diffCommand(command: Command): void {
     );
 }
 
-/** Watches both sides; the new one, whose batches come first, is attached first. */
-interface Sides {
-  comparison: Comparison;
-  findings: FindingComparison;
-  attach: (session: Session) => ReportWatch;
-}
-
-function watchSides(): Sides {
-  const sessions: Session[] = [];
-  const comparison = createComparison(KEPT, () => ({ new: sessions[0], old: sessions[1] }));
-  const findings = compareFindings(KEPT);
-  const attach = (session: Session): ReportWatch => {
-    const side = sessions.push(session) === 1 ? 'new' : 'old';
-    session.observers.push(comparison[side], findings[side].observer);
-    return watchForReport(session, NO_ROWS, findings[side].watch);
-  };
-  return { comparison, findings, attach };
-}
-
 async function compareSides(
   path: string,
   options: Options,
   output: Output,
   opened: Source,
 ): Promise<number> {
-  const { comparison, findings, attach } = watchSides();
-  const { runs, info, trace } = await replayTrace(
+  const sides = watchSides(NO_ROWS);
+  const replayed = await replayTrace(
     path,
     options,
     (known) => chooseSides(options, known),
-    attach,
+    sides.attach,
     { opened },
   );
-  findings.finish();
-  const [fresh, old] = runs.map(({ watch }) => watch.report(trace, info, undefined));
-  const names = {
-    old: options.oldSearch === options.newSearch ? 'old' : (options.oldSearch ?? 'old'),
-    new: options.oldSearch === options.newSearch ? 'new' : (options.newSearch ?? 'new'),
-  };
-  const diff = diffReports(old, fresh, comparison, findings, names);
+  const diff = diffOfSides(replayed, sides, options);
+  const { info } = replayed;
   await output.write(rendering(diff, options));
   tellLosses(path, info);
   const isFound = options.onlyRegressions
@@ -155,46 +116,6 @@ function rendering(diff: DiffReport, options: Options): string {
       return text(diff, renderOptions(options.file));
     }
   }
-}
-
-/**
- * The new side's release and the old side's, in that order.
- * @throws UserError where the options do not say what is compared
- */
-function chooseSides(options: Options, info: TraceInfo): ReleaseChoice {
-  if (options.kernel === undefined && (options.old === undefined) !== (options.new === undefined)) {
-    throw new UserError(
-      'which releases are compared? Give --old and --new, or --kernel for the side without one',
-    );
-  }
-  const sides = [sideOf(options, 'new'), sideOf(options, 'old')];
-  const [fresh, old] = sides.map(({ release }) => releaseOf(release ?? options.kernel, info));
-  const hasOwn = ({ pool, swiotlb, search }: SideOptions): boolean =>
-    pool.length > 0 || swiotlb !== undefined || search !== undefined;
-  if (options.old === undefined && options.new === undefined && !sides.some(hasOwn)) {
-    throw new UserError(
-      'what is compared? Give --old and --new, or pools: --new-swiotlb 65536,8, --new-pool nslabs=65536',
-    );
-  }
-  const variants = sides.map((side) => variantOf(side, options));
-  return { releases: [fresh, old], variants, reason: undefined, elect: false };
-}
-
-function releaseOf(name: string | undefined, info: TraceInfo): ReleaseChoice['releases'][0] {
-  const { releases, elect } = chooseReleases(name, info);
-  if (elect) {
-    throw new UserError('the trace does not name its kernel: give --old and --new, or --kernel');
-  }
-  return releases[0];
-}
-
-/** A side's pools come after those of both, and so on top. */
-function variantOf({ pool, swiotlb, search }: SideOptions, options: ReplayOptions): Variant {
-  return {
-    pool: pool.length > 0 ? [...options.pool, ...pool] : options.pool,
-    ...(swiotlb !== undefined && { swiotlb }),
-    ...(search !== undefined && { search }),
-  };
 }
 
 /** `diff OLD NEW --by findings`. */

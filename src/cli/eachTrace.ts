@@ -34,6 +34,7 @@ export async function eachTrace(
 ): Promise<void> {
   const output = openOutput(file);
   let status: number = Exit.ok;
+  let failed = 0;
   try {
     for (const path of paths) {
       try {
@@ -41,9 +42,12 @@ export async function eachTrace(
       } catch (error) {
         complainOf(error);
         status = Exit.unusable;
+        failed++;
       }
     }
-    await output.done();
+    // What is told of no trace at all is no result: it must not stand in the place of an older one.
+    if (failed === paths.length && file !== undefined) output.abandon();
+    else await output.done();
   } catch (error) {
     output.abandon();
     throw error;

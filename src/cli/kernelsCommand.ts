@@ -5,6 +5,7 @@ import { lastTag } from '../kernel/select.js';
 import { rangeWords, rowWords, STABLE_RANGES } from '../kernel/stable.js';
 import { releases } from '../library/releases.js';
 import { columns, wrap } from '../render/columns.js';
+import { iommuKernelsJson, iommuKernelsText } from './iommu/kernels.js';
 import { renderOptions } from './output.js';
 
 /** The groups of the text, in their order. */
@@ -19,7 +20,8 @@ export function kernelsCommand(command: Command): void {
   command
     .description(
       'List the releases whose allocator can be replayed, how they differ, and which stable version\n' +
-        'has the allocator of which row. --kernel also takes what `uname -r` prints.',
+        'has the allocator of which row; then the same of IOVA allocators and dma-iommu. --kernel also\n' +
+        'takes what `uname -r` prints.',
     )
     .option('--json', 'as JSON')
     .action((options: { json?: boolean }) => {
@@ -43,7 +45,8 @@ function kernelsText(): string {
       ]),
   ]);
   const [mainline, stable, patched] = groups.map((lines) => lines.join('\n'));
-  return `${[mainline, stable, rangesText(), patched].join('\n\n')}\n`;
+  const sections = [mainline, stable, rangesText(), patched, ...iommuKernelsText(width)];
+  return `${sections.join('\n\n')}\n`;
 }
 
 /** A row's name, and the last tag that it stands for. */
@@ -72,5 +75,6 @@ function kernelsJson(): string {
     row: row.name,
     with: backports,
   }));
-  return `${JSON.stringify({ schema: 'swiotlb-replay/kernels@1', kernels: releases(), stable })}\n`;
+  const iommu = iommuKernelsJson();
+  return `${JSON.stringify({ schema: 'swiotlb-replay/kernels@1', kernels: releases(), stable, iommu })}\n`;
 }

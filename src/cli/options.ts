@@ -237,6 +237,6 @@ function parseDevice(text: string): DeviceOverride {
         device.untrusted = flagOf('untrusted', value);
       },
     },
-    { matches: globMatcher(text.slice(0, colon)) },
+    { pattern: text.slice(0, colon), matches: globMatcher(text.slice(0, colon)) },
   );
 }

@@ -2,7 +2,8 @@ import { type Command, Option } from 'commander';
 import { findsFault } from '../analysis/iommuFacts.js';
 import { watchIommu } from '../analysis/iommuMappings.js';
 import { countLevel } from '../check/finding.js';
-import { RENDERERS } from '../render/table.js';
+import { UserError } from '../events/errors.js';
+import { RENDERERS, type Renderer } from '../render/table.js';
 import type { Report } from '../report/report.js';
 import { watchForReport } from '../report/watch.js';
 import type { Source } from '../source/open.js';
@@ -39,25 +40,36 @@ export function replayCommand(command: Command): void {
     )
     .option('--json', 'short for --output json')
     .option('-o, --file <file>', 'write the report to a file, complete or not at all')
-    .option('--no-allocations', 'leave the list of allocations out')
-    .addOption(
-      new Option('--fail-on <level>', 'the least bad finding that makes the exit status 1')
-        .choices(['error', 'warning', 'never'])
-        .default('error'),
-    )
-    .action((paths: string[], options: Options) =>
-      eachTrace(
-        paths,
-        options.file,
-        byKind(
-          options,
-          (input, output) =>
-            replayIommuReport(input, output, options, paths.indexOf(input.path) > 0),
-          (path, output, source) =>
-            replayReport(path, output, source, options, paths.indexOf(path) > 0),
-        ),
+    .option('--no-allocations', 'leave the list of allocations out');
+  addFailOn(command).action((paths: string[], options: Options) => {
+    if (rendererOf(options).draws && paths.length > 1) {
+      throw new UserError('one page tells of one trace: give one at a time');
+    }
+    return eachTrace(
+      paths,
+      options.file,
+      byKind(
+        options,
+        (input, output) => replayIommuReport(input, output, options, paths.indexOf(input.path) > 0),
+        (path, output, source) =>
+          replayReport(path, output, source, options, paths.indexOf(path) > 0),
       ),
     );
+  });
+}
+
+/** Adds `--fail-on`. */
+export function addFailOn(command: Command): Command {
+  return command.addOption(
+    new Option('--fail-on <level>', 'the least bad finding that makes the exit status 1')
+      .choices(['error', 'warning', 'never'])
+      .default('error'),
+  );
+}
+
+function rendererOf({ json, output }: Options): Renderer {
+  const name = json ? 'json' : output;
+  return RENDERERS.find((candidate) => candidate.name === name) ?? RENDERERS[0];
 }
 
 /** Replays one trace of the slot allocator, and reports. */
@@ -68,20 +80,19 @@ async function replayReport(
   options: Options,
   isLater: boolean,
 ): Promise<number> {
-  const name = options.json ? 'json' : options.output;
-  const renderer = RENDERERS.find((candidate) => candidate.name === name) ?? RENDERERS[0];
+  const renderer = rendererOf(options);
   const keepRows = options.allocations ? renderer.keepRows : { first: 0, last: 0 };
   const pageTables = watchIommu();
   const { runs, info, trace, kernelReason } = await replayTrace(
     path,
     options,
     (known) => chooseReleases(options.kernel, known),
-    (session) => watchForReport(session, keepRows),
+    (session) => watchForReport(session, keepRows, undefined, renderer.draws),
     { opened, onIommu: pageTables.see },
   );
   const iommu = pageTables.facts();
   const rendering = { ...renderOptions(options.file), allocations: options.allocations };
-  if (isLater && name === 'text') await output.write('\n');
+  if (isLater && renderer.name === 'text') await output.write('\n');
   if (runs.length === 0 && iommu !== undefined) {
     const { assumptions, losses, problems } = info;
     const report = { trace, iommu, assumptions, losses, problems: problems.first };
@@ -94,7 +105,8 @@ async function replayReport(
   return strictProblem(options, path, info) ?? verdict(report, options.failOn);
 }
 
-function verdict(
+/** The exit status of a replay. */
+export function verdict(
   { counts, losses, iommu }: Pick<Report, 'counts' | 'losses' | 'iommu'>,
   failOn: FailOn,
 ): number {

@@ -18,17 +18,21 @@ export interface ObservedAddresses {
   blocks: AddressBlock[];
 }
 
-/** Notes the answers of a replay. */
-export interface AddressLog extends Observer {
+/** Answers as they come. */
+export interface AnswerList {
+  /** @param address as an AddressEntry has it */
+  add(line: number, address: string): void;
   /** What was noted, once the session is finished. */
   observed(): ObservedAddresses;
 }
 
-/**
- * Notes every answer as a digest, and the first `keep` whole. To be attached behind the checks, which
- * prove the causes of failures.
- */
-export function logAddresses(keep: number): AddressLog {
+/** The first digits of a digest. */
+export function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+}
+
+/** Notes every answer as a digest, and the first `keep` whole. */
+export function createAnswerList(keep: number): AnswerList {
   const list: AddressEntry[] = [];
   const blocks: AddressBlock[] = [];
   let count = 0;
@@ -38,25 +42,38 @@ export function logAddresses(keep: number): AddressLog {
 
   function endBlock(): void {
     if (inBlock === 0) return;
-    const digest = createHash('sha256').update(text).digest('hex').slice(0, 32);
-    blocks.push({ line: firstLine, count: inBlock, digest });
+    blocks.push({ line: firstLine, count: inBlock, digest: digestOf(text) });
     text = '';
     inBlock = 0;
   }
 
   return {
-    onRequest(outcome) {
-      const address = answerWord(outcome);
-      if (count < keep) list.push({ line: outcome.line, address });
+    add(line, address) {
+      if (count < keep) list.push({ line, address });
       count++;
-      if (inBlock++ === 0) firstLine = outcome.line;
-      text += `${outcome.line} ${address}\n`;
+      if (inBlock++ === 0) firstLine = line;
+      text += `${line} ${address}\n`;
       if (inBlock === BLOCK) endBlock();
     },
     observed() {
       endBlock();
       return { count, list: [...list].sort((a, b) => a.line - b.line), blocks };
     },
+  };
+}
+
+/** Notes the answers of a replay. */
+export interface AddressLog extends Observer, Pick<AnswerList, 'observed'> {}
+
+/**
+ * Notes the answers of a replay of the slot allocator. To be attached behind the checks, which prove the
+ * causes of failures.
+ */
+export function logAddresses(keep: number): AddressLog {
+  const answers = createAnswerList(keep);
+  return {
+    onRequest: (outcome) => answers.add(outcome.line, answerWord(outcome)),
+    observed: answers.observed,
   };
 }
 

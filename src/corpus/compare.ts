@@ -116,6 +116,7 @@ function boundDifference(text: string, { measures }: Observation): Difference[] 
   const bound = parseBound(text);
   if (bound === undefined) throw new Error(`unparsed bound ${text}`);
   const value = measures[bound.measure];
-  if (bound.holds(value)) return [];
-  return [{ rule: 'bound', line: null, expected: text, actual: `${bound.measure} is ${value}` }];
+  if (value !== undefined && bound.holds(value)) return [];
+  const actual = `${bound.measure} is ${value ?? 'no number of such a trace'}`;
+  return [{ rule: 'bound', line: null, expected: text, actual }];
 }

@@ -16,13 +16,19 @@ export interface CaseOptions {
   devices?: string[];
   /** As `--swiotlb`. */
   swiotlb?: string;
+  /** As `--iommu`. */
+  iommu?: string[];
   /** Boot log beside the trace, relative to the trace's folder. */
   dmesg?: string;
   /** As `--input-format`. */
   inputFormat?: string;
 }
 
-/** A result of one request: hex, `failed: CAUSE` or `hang`. */
+/**
+ * A result of one request: hex, `failed: CAUSE` or `hang`. Of an IOMMU trace the hex is a device address (a
+ * granule's number in an IOVA trace), ` via ` with the bounce buffer's follows where there is one; lists
+ * have `ADDRESS+LENGTH` for each segment, separated by `;`, long ones `N segments DIGEST`.
+ */
 export interface AddressEntry {
   line: number;
   address: string;
@@ -71,6 +77,7 @@ const OPTION_WORDS: readonly [keyof CaseOptions, string][] = [
   ['pools', '--pool'],
   ['devices', '--device'],
   ['swiotlb', '--swiotlb'],
+  ['iommu', '--iommu'],
   ['dmesg', '--dmesg'],
   ['inputFormat', '--input-format'],
 ];

@@ -75,8 +75,16 @@ const rule: Reader = (value) =>
     ? undefined
     : `is no rule; rules are ${Object.keys(RULES).join(', ')}`;
 
+/** A result: see AddressEntry. */
+const RESULT = new RegExp(
+  '^(SEGMENT(;SEGMENT){0,7}|[0-9]{1,9} segments [0-9a-f]{32}|hang|failed: [a-z-]{1,40})$'.replaceAll(
+    'SEGMENT',
+    '0x[0-9a-f]{1,16}([+][0-9]{1,15})?( via 0x[0-9a-f]{1,16})?',
+  ),
+);
+
 const address: Reader = (value) =>
-  typeof value === 'string' && /^(0x[0-9a-f]{1,16}|hang|failed: [a-z-]{1,40})$/.test(value)
+  typeof value === 'string' && RESULT.test(value)
     ? undefined
     : 'is no result: lower-case hex with 0x, "hang", or "failed: CAUSE"';
 
@@ -93,6 +101,7 @@ const OPTIONS: Readers = {
   pools: listOf(text),
   devices: listOf(text),
   swiotlb: text,
+  iommu: listOf(text),
   dmesg: besideTrace,
   inputFormat: text,
 };

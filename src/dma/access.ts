@@ -47,6 +47,7 @@ export function deviceRead(
 
 /**
  * A device writes from an address on; the write has the number of the call.
+ * @param first position of the first byte in what is written
  * @returns bytes written; less than `size` where it may not write further
  */
 export function deviceWrite(
@@ -54,13 +55,14 @@ export function deviceWrite(
   device: DmaDevice,
   address: DeviceAddress,
   size: number,
+  first = 0,
 ): number {
-  let at = 0;
+  let written = 0;
   for (const { phys, length } of reach(device, address, size, Right.write)) {
-    write(system.memory, phys, length, system.call, at, 0);
-    at += length;
+    write(system.memory, phys, length, system.call, first + written, 0);
+    written += length;
   }
-  return at;
+  return written;
 }
 
 /** Physical bytes. */

@@ -61,7 +61,11 @@ export function takeBounce(
   fillRequest(system, device, phys, size, allocSize, allocAlignMask);
   mapSingle(release.swiotlb, system.pageSize, device.bouncer, request, answer);
   const { pool, plan, slot, address } = answer;
-  if (pool === undefined) return answer.refusal === 'endless' ? 'endless' : 'no-slots';
+  if (pool === undefined) {
+    const why = answer.refusal === 'endless' ? 'endless' : 'no-slots';
+    system.onRefusal?.({ why, device, size });
+    return why;
+  }
   const orig = origAddrsOf(system, pool);
   const dataSlot = slot + (plan.offset >>> IO_TLB_SHIFT);
   const end = slot + plan.nslots;

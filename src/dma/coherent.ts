@@ -1,4 +1,3 @@
-import { dmaAllocIova } from '../iommu/iovaDomain.js';
 import { NO_PFN } from '../iommu/iovaTree.js';
 import { Right, unmapGranules } from '../iommu/pageTable.js';
 import { roundUpPowerOfTwo } from '../kernel/constants.js';
@@ -10,6 +9,7 @@ import {
   type MapFailure,
   mapOrCollide,
   mapRange,
+  takeAddresses,
   unmapRange,
 } from './mapping.js';
 import { zero } from './memory.js';
@@ -123,6 +123,7 @@ export function allocCoherent(
     return address;
   }
   giveBlocks(system, pages, blocks);
+  system.onRefusal?.({ why: 'no-pages', device, size });
   return 'no-pages';
 }
 
@@ -133,11 +134,11 @@ function mapBlocks(
   blocks: readonly ByteRange[],
   size: number,
 ): DeviceAddress | MapFailure {
-  const { domain, table } = device;
+  const { table } = device;
   const { granule } = table;
   const offset = blocks[0].start % granule;
   const count = granulesOf(granule, offset, size);
-  const pfn = dmaAllocIova(domain, system.cpu, count, device.dmaMask);
+  const pfn = takeAddresses(system, device, count);
   if (pfn === NO_PFN) return 'no-address';
   let mapped = 0;
   for (const { start, length } of blocks) {

@@ -1,4 +1,4 @@
-import { dmaAllocIova, dmaFreeIova } from '../iommu/iovaDomain.js';
+import { dmaFreeIova } from '../iommu/iovaDomain.js';
 import { NO_PFN } from '../iommu/iovaTree.js';
 import { unmapGranules } from '../iommu/pageTable.js';
 import { isBounced, releaseBounce } from './bounce.js';
@@ -11,6 +11,7 @@ import {
   maintainCache,
   mapOrCollide,
   rightsOf,
+  takeAddresses,
 } from './mapping.js';
 import { type DmaSystem, skipsSync } from './system.js';
 
@@ -40,7 +41,7 @@ export function allocLinkRange(
   const { granule } = device.table;
   const offset = phys % granule;
   const count = granulesOf(granule, offset, size);
-  const pfn = dmaAllocIova(device.domain, system.cpu, count, device.dmaMask);
+  const pfn = takeAddresses(system, device, count);
   return pfn === NO_PFN ? undefined : { start: { pfn, offset }, size, usesBounce: false };
 }
 
@@ -56,7 +57,10 @@ function linkGranules(
 ): number {
   const { granule } = device.table;
   if (!skipsSync(attrs)) maintainCache(system, device, 'device', phys, size);
-  if (offset !== 0 || phys % granule !== 0 || size % granule !== 0) return EINVAL;
+  if (offset !== 0 || phys % granule !== 0 || size % granule !== 0) {
+    system.onRefusal?.({ why: 'unaligned', device, size });
+    return EINVAL;
+  }
   if (size === 0) return 0;
   const count = size / granule;
   return mapOrCollide(system, device.table, pfn, count, phys, rightsOf(dir)) ? 0 : EEXIST;

@@ -52,6 +52,14 @@ export function mapOrCollide(
   return false;
 }
 
+/** Allocates device addresses, or tells that there are none; NO_PFN then. */
+export function takeAddresses(system: DmaSystem, device: DmaDevice, count: number): number {
+  const pfn = dmaAllocIova(device.domain, system.cpu, count, device.dmaMask);
+  const size = count * device.table.granule;
+  if (pfn === NO_PFN) system.onRefusal?.({ why: 'no-address', device, size });
+  return pfn;
+}
+
 /** Allocates device addresses for bytes and maps them, with what shares their granules (__iommu_dma_map()). */
 export function mapRange(
   system: DmaSystem,
@@ -60,15 +68,16 @@ export function mapRange(
   size: number,
   rights: number,
 ): DeviceAddress | MapFailure {
-  const { domain, table } = device;
+  const { table } = device;
   const { granule } = table;
   if (system.release.dma.refusesWideAlignMask && device.minAlignMask > granule - 1) {
     system.effects.warnings++;
+    system.onRefusal?.({ why: 'wide-align-mask', device, size });
     return 'wide-align-mask';
   }
   const offset = phys % granule;
   const count = granulesOf(granule, offset, size);
-  const pfn = dmaAllocIova(domain, system.cpu, count, device.dmaMask);
+  const pfn = takeAddresses(system, device, count);
   if (pfn === NO_PFN) return 'no-address';
   if (!mapOrCollide(system, table, pfn, count, phys - offset, rights)) {
     freeUnmapped(system, device, pfn, count);

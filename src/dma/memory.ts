@@ -30,7 +30,7 @@ interface Source {
 
 /** Part of a page with one source. */
 interface Part {
-  /** First and last address. */
+  /** First and last byte, in the page. */
   lo: number;
   hi: number;
   source: Source;
@@ -79,34 +79,41 @@ function setContent(memory: Memory, page: number, content: Content | undefined):
   else memory.pages.set(page, content);
 }
 
-/** The parts of a page, whatever its content. */
-function partsOf(content: Content | undefined, first: number): Part[] {
-  if (content === undefined) return [];
-  if (Array.isArray(content)) return content;
-  return [{ lo: first, hi: first + PAGE - 1, source: content }];
+/** Adds bytes of a page to its parts; to the last one, where they continue it. */
+function addPart(parts: Part[], lo: number, hi: number, source: Source | undefined): void {
+  if (source === undefined || lo > hi) return;
+  const last = parts.length === 0 ? undefined : parts[parts.length - 1];
+  if (last !== undefined && last.source === source && last.hi + 1 === lo) last.hi = hi;
+  else parts.push({ lo, hi, source });
 }
 
-/** Parts with [lo, hi] replaced by a source, or by what was there before the trace. */
+/** A page's content with the bytes from `lo` to `hi` replaced by a source, or by what was there before the trace. */
 function replace(
-  parts: readonly Part[],
+  content: Content | undefined,
   lo: number,
   hi: number,
   source: Source | undefined,
-): Part[] {
-  const replaced: Part[] = [];
-  let n = 0;
-  for (; n < parts.length && parts[n].lo < lo; n++) {
-    const part = parts[n];
-    replaced.push(part.hi < lo ? part : { lo: part.lo, hi: lo - 1, source: part.source });
-    if (part.hi > hi) break;
+): Content | undefined {
+  const parts: Part[] = [];
+  if (!Array.isArray(content)) {
+    addPart(parts, 0, lo - 1, content);
+    addPart(parts, lo, hi, source);
+    addPart(parts, hi + 1, PAGE - 1, content);
+  } else {
+    let n = 0;
+    for (; n < content.length && content[n].lo < lo; n++) {
+      const part = content[n];
+      addPart(parts, part.lo, Math.min(part.hi, lo - 1), part.source);
+      if (part.hi > hi) break;
+    }
+    addPart(parts, lo, hi, source);
+    for (; n < content.length; n++) {
+      const part = content[n];
+      addPart(parts, Math.max(part.lo, hi + 1), part.hi, part.source);
+    }
   }
-  if (source !== undefined) replaced.push({ lo, hi, source });
-  for (; n < parts.length; n++) {
-    const part = parts[n];
-    if (part.hi <= hi) continue;
-    replaced.push(part.lo > hi ? part : { lo: hi + 1, hi: part.hi, source: part.source });
-  }
-  return replaced;
+  if (parts.length === 0) return undefined;
+  return parts[0].lo === 0 && parts[0].hi === PAGE - 1 ? parts[0].source : parts;
 }
 
 /** Gives bytes from `start` to `end`, not included, a source; a hot path. */
@@ -121,8 +128,7 @@ function fill(memory: Memory, start: number, end: number, source: Source | undef
     } else {
       const content = contentOf(memory, page);
       if (content !== source) {
-        const parts = replace(partsOf(content, first), at, until - 1, source);
-        setContent(memory, page, parts.length === 0 ? undefined : parts);
+        setContent(memory, page, replace(content, at - first, until - 1 - first, source));
       }
     }
     at = until;
@@ -163,7 +169,7 @@ function addPiece(pieces: Piece[], start: number, end: number, source: Source | 
   const origin = source?.origin ?? Origin.before;
   const at = origin === Origin.zeroed ? 0 : start + (source?.shift ?? 0);
   const through = source?.through ?? 0;
-  const last = pieces.at(-1);
+  const last = pieces.length === 0 ? undefined : pieces[pieces.length - 1];
   const continues =
     last !== undefined &&
     last.origin === origin &&
@@ -180,14 +186,15 @@ export function read(memory: Memory, start: number, length: number): Piece[] {
   let at = start;
   while (at < end) {
     const page = Math.floor(at / PAGE);
-    const until = Math.min(end, (page + 1) * PAGE);
+    const first = page * PAGE;
+    const until = Math.min(end, first + PAGE);
     const content = contentOf(memory, page);
     if (Array.isArray(content)) {
       for (const { lo, hi, source } of content) {
-        if (hi < at || lo >= until) continue;
-        if (lo > at) addPiece(pieces, at, lo, undefined);
-        const from = Math.max(at, lo);
-        at = Math.min(hi + 1, until);
+        if (first + hi < at || first + lo >= until) continue;
+        if (first + lo > at) addPiece(pieces, at, first + lo, undefined);
+        const from = Math.max(at, first + lo);
+        at = Math.min(first + hi + 1, until);
         addPiece(pieces, from, at, source);
       }
       if (at < until) addPiece(pieces, at, until, undefined);
@@ -197,6 +204,35 @@ export function read(memory: Memory, start: number, length: number): Piece[] {
     at = until;
   }
   return pieces;
+}
+
+/** Whether bytes of a page, from `lo` to `hi`, are zeroed. */
+function isPartZeroed(parts: readonly Part[], lo: number, hi: number): boolean {
+  let at = lo;
+  for (const part of parts) {
+    if (part.hi < at) continue;
+    if (part.lo > at || part.source !== ZEROES) return false;
+    at = part.hi + 1;
+    if (at > hi) return true;
+  }
+  return false;
+}
+
+/** Whether all bytes from `start` to `end`, not included, are zeroed; a hot path. */
+export function isZeroed(memory: Memory, start: number, end: number): boolean {
+  let at = start;
+  while (at < end) {
+    const page = Math.floor(at / PAGE);
+    const first = page * PAGE;
+    const until = Math.min(end, first + PAGE);
+    const content = contentOf(memory, page);
+    if (content !== ZEROES) {
+      if (!Array.isArray(content)) return false;
+      if (!isPartZeroed(content, at - first, until - 1 - first)) return false;
+    }
+    at = until;
+  }
+  return true;
 }
 
 /** Copies bytes for a call; the ranges must not overlap. */

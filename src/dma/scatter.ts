@@ -1,4 +1,3 @@
-import { dmaAllocIova } from '../iommu/iovaDomain.js';
 import { NO_PFN } from '../iommu/iovaTree.js';
 import { runAt, unmapGranules } from '../iommu/pageTable.js';
 import { addressAfter, type DmaDevice } from './device.js';
@@ -9,6 +8,7 @@ import {
   mapOne,
   mapOrCollide,
   rightsOf,
+  takeAddresses,
   unmapOne,
   unmapRange,
 } from './mapping.js';
@@ -58,7 +58,6 @@ function mapEach(
   const segments: SgSegment[] = [];
   for (const { phys, length } of entries) {
     const mapped = mapOne(system, device, phys, length, dir, attrs);
-    if (mapped === 'endless') return mapped;
     if (typeof mapped === 'string') {
       const skipping = attrs | Attr.skipCpuSync;
       for (const { address, length } of segments) {
@@ -67,7 +66,7 @@ function mapEach(
         system.effects.undone.push({ pfn, count });
         unmapOne(system, device, address, length, dir, skipping);
       }
-      return system.release.dma.sgErrors.bounce;
+      return mapped === 'endless' ? mapped : system.release.dma.sgErrors.bounce;
     }
     segments.push({ address: mapped.address, length });
   }
@@ -102,13 +101,13 @@ function mapTogether(
   entries: readonly SgEntry[],
   dir: number,
 ): SgSegment[] | number {
-  const { domain, table } = device;
+  const { table } = device;
   const { granule } = table;
   const placed = placeEntries(device, entries);
   const count = placed.reduce((sum, { stretched }) => sum + stretched / granule, 0);
   if (count === 0) return [];
   const { addresses } = system.release.dma.sgErrors;
-  const pfn = dmaAllocIova(domain, system.cpu, count, device.dmaMask);
+  const pfn = takeAddresses(system, device, count);
   if (pfn === NO_PFN) return addresses;
   let at = pfn;
   for (const { entry, offset, stretched } of placed) {

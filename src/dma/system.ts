@@ -9,6 +9,7 @@ import {
   type Released,
 } from '../swiotlb/allocator.js';
 import type { Pool } from '../swiotlb/pool.js';
+import type { DmaDevice } from './device.js';
 import { createMemory, type Memory } from './memory.js';
 
 /** Directions of a mapping (enum dma_data_direction). */
@@ -52,6 +53,14 @@ export interface Effects {
   undone: GranuleRange[];
 }
 
+/** Why a call cannot map something, told while all is as it was found. */
+export interface Refusal {
+  why: 'no-slots' | 'endless' | 'no-address' | 'no-pages' | 'unaligned' | 'wide-align-mask';
+  device: DmaDevice;
+  /** Bytes: of the bounce buffer's data, or of device addresses or pages. */
+  size: number;
+}
+
 /** A machine: a kernel, its memory, and the pool that its devices bounce through. */
 export interface DmaSystem {
   release: IommuRelease;
@@ -68,6 +77,8 @@ export interface DmaSystem {
   call: number;
   /** What the call did; emptied by startCall(). */
   effects: Effects;
+  /** Told what a call cannot map, before it undoes what it has done so far. */
+  onRefusal: ((refusal: Refusal) => void) | undefined;
   /** Reused by every call. */
   request: MapRequest;
   answer: MapAnswer;
@@ -89,6 +100,20 @@ function noEffects(): Effects {
   };
 }
 
+/** Nothing done, in an object that was used before; who keeps a list of the last call keeps its own. */
+function empty(effects: Effects): void {
+  effects.copiesIn = 0;
+  effects.bytesIn = 0;
+  effects.copiesOut = 0;
+  effects.bytesOut = 0;
+  if (effects.cacheSyncs.length > 0) effects.cacheSyncs = [];
+  effects.warnings = 0;
+  effects.strayFills = 0;
+  effects.strayCopies = 0;
+  if (effects.collisions.length > 0) effects.collisions = [];
+  if (effects.undone.length > 0) effects.undone = [];
+}
+
 /** A machine whose memory nobody has written, all of its pool's slots free. */
 export function createDmaSystem(
   release: IommuRelease,
@@ -106,6 +131,7 @@ export function createDmaSystem(
     now: 0,
     call: 0,
     effects: noEffects(),
+    onRefusal: undefined,
     request: emptyRequest(),
     answer: emptyAnswer(),
     released: emptyReleased(),
@@ -117,7 +143,7 @@ export function startCall(system: DmaSystem, call: number, cpu: number, now: num
   system.call = call;
   system.cpu = cpu;
   system.now = now;
-  system.effects = noEffects();
+  empty(system.effects);
 }
 
 /** Whether a mapping of that direction carries data to the device. */

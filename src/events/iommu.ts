@@ -8,6 +8,8 @@ export interface IommuKernelLine {
   identical: string[];
   /** PAGE_SIZE, bytes. */
   pageSize: number;
+  /** The trace does not tell it. */
+  assumesPageSize?: boolean;
   /** CPUs that are online. */
   cpus: number;
 }
@@ -146,7 +148,16 @@ export interface CopyCount {
   bytes: number;
 }
 
-/** One row of a dma-iommu trace. */
+/** Where bytes begin for a device. */
+export interface DeviceRange extends DeviceAddressField {
+  /** Bytes; NaN for a lone address. */
+  length: number;
+}
+
+/** What stands in the column result: an address that is written as addresses are, or any other text. */
+export type DmaResult = number | string;
+
+/** One row of a dma-iommu trace. Readers may use the object again: a list of physical pieces alone may be kept. */
 export interface DmaRow {
   line: number;
   /** Milliseconds since the start. */
@@ -157,19 +168,18 @@ export interface DmaRow {
   op: (typeof DMA_OPS)[number];
   id: number;
   /** One piece without a length for a lone address; none for an empty field. */
-  phys: PhysPiece[];
+  phys: readonly PhysPiece[];
   /** Bytes or entries; NaN for none. */
   size: number;
   /** 0 bidirectional, 1 to the device, 2 from the device. */
   dir: number;
   /** Attributes of the call, or the data's seed for writes. */
   attrs: number;
-  /** Device addresses with their lengths (NaN for a lone one); none for `error` and for empty. */
-  dma: (DeviceAddressField & { length: number })[];
+  /** Device addresses; none for `error` and for empty. */
+  dma: readonly DeviceRange[];
   /** `error` stands in place of the device address. */
   failed: boolean;
-  /** As it stands in the trace. */
-  result: string;
+  result: DmaResult;
   /** State after the row; NaN where it is not recorded. */
   granules: number;
   slots: number;
@@ -177,7 +187,7 @@ export interface DmaRow {
   toBounce: CopyCount;
   fromBounce: CopyCount;
   /** Cache maintenance, in its order. */
-  arch: (PhysPiece & { for: 'device' | 'cpu' })[];
+  arch: readonly (PhysPiece & { for: 'device' | 'cpu' })[];
   warn: number;
   /** CRC-32; NaN for none. */
   crc: number;

@@ -5,11 +5,13 @@ import {
   DMA_OPS,
   type DmaDeviceLine,
   type DmaIommuTrace,
+  type DmaResult,
   type DmaRow,
   type PhysPiece,
 } from '../events/iommu.js';
 import { ADDRESS_LIMIT, isSegBoundary, MAX_NSLABS } from '../events/numbers.js';
-import { checkDmaRow } from './iommuRows.js';
+import { createPlainDmaRowReader } from './dmaIommuPlainRow.js';
+import { problemOfDmaRow } from './iommuRows.js';
 import {
   BadField,
   checkVersion,
@@ -116,6 +118,11 @@ function optional(name: string, text: string): number {
   return text === '' ? Number.NaN : numberField(name, text);
 }
 
+/** An address as hex() prints it is a number: the trace says the same either way. */
+function resultOf(text: string): DmaResult {
+  return /^0x(0|[1-9a-f][0-9a-f]{0,12})$/.test(text) ? Number(text) : text;
+}
+
 function crcOf(text: string): number {
   if (text === '') return Number.NaN;
   if (!/^[0-9a-f]{8}$/i.test(text)) throw new BadField(`crc ${text} is not eight hex digits`);
@@ -145,7 +152,7 @@ function rowOf(
     attrs: attrs === '' ? Number.NaN : numberField('attrs', attrs, 2 ** 32),
     dma: dma === 'error' ? [] : listOf(dma).map(deviceAddressOf),
     failed: dma === 'error',
-    result,
+    result: resultOf(result),
     granules: optional('granules', granules),
     slots: optional('slots', slots),
     leaked: optional('leaked', leaked),
@@ -210,15 +217,18 @@ export function createDmaIommuTraceReader(
     assumptions: [],
   };
   const numbers = new Map<string, number>();
-  const readLine = createLineReader(
+  return createLineReader(
     {
       directives: directivesFor(trace, numbers),
       columns: COLUMNS,
       row: (fields, line) => {
-        onRow(checkDmaRow(rowOf(trace, numbers, fields, line)));
+        const row = rowOf(trace, numbers, fields, line);
+        const problem = problemOfDmaRow(row);
+        if (problem !== undefined) throw new BadField(problem);
+        onRow(row);
       },
+      openPlainRows: () => createPlainDmaRowReader(trace, onRow),
     },
     trace,
   );
-  return { trace, readLine };
 }

@@ -4,7 +4,7 @@ import type { Source } from '../source/open.js';
 import { createDmaIommuTraceReader } from './dmaIommuTrace.js';
 import type { TraceReader } from './iommuText.js';
 import { createIovaTraceReader } from './iovaTrace.js';
-import { forEachLine } from './lines.js';
+import { endOfText, NEWLINE } from './lines.js';
 import { tellOfDamage } from './read.js';
 import { createIovaTextReader, recognisesIovaText } from './traceText/iova.js';
 
@@ -27,7 +27,7 @@ export function recogniseIommu(head: Buffer): IommuFormat | undefined {
   return recognisesIovaText(head) ? 'iova-text' : undefined;
 }
 
-/** Takes what is read of a trace. */
+/** Takes what is read of a trace. Rows are used again. */
 export interface IommuSink {
   iova(trace: IovaTrace, row: IovaRow): void;
   dma(trace: DmaIommuTrace, row: DmaRow): void;
@@ -74,12 +74,28 @@ export async function readIommuTrace(
 ): Promise<IommuTally> {
   let rows = 0;
   let lines = 0;
-  const { trace, readLine } = openReader(format, sink, () => {
+  const { trace, readLine, readPlainRow } = openReader(format, sink, () => {
     rows++;
   });
+
+  function readLines(bytes: Buffer, end: number): void {
+    let at = 0;
+    while (at < end) {
+      lines++;
+      const next = readPlainRow?.(bytes, at, lines) ?? -1;
+      if (next >= 0) {
+        at = next;
+        continue;
+      }
+      const newline = bytes.indexOf(NEWLINE, at);
+      readLine(bytes.toString('utf8', at, endOfText(bytes, at, newline)), lines);
+      at = newline + 1;
+    }
+  }
+
   const info = { losses: [] as Loss[], assumptions: [] as Assumption[] };
   for await (const block of source.blocks) {
-    forEachLine(block.bytes, block.end, (line) => readLine(line, ++lines));
+    readLines(block.bytes, block.end);
     if (block.unfinished) {
       info.assumptions.push({
         line: lines,

@@ -10,15 +10,23 @@ const MAX_DATA = 2 ** 24;
 /** Granules or bytes of one range of device addresses. */
 const MAX_RANGE = 2 ** 52;
 
+function lack(op: string, column: string): string {
+  return `${op} needs a value in column ${column}`;
+}
+
+function sizeProblem(op: string, size: number, least: number, limit: number): string | undefined {
+  if (Number.isNaN(size)) return lack(op, 'size');
+  const isIn = size >= least && size <= limit;
+  return isIn ? undefined : `size ${size} of ${op} is not from ${least} to ${limit}`;
+}
+
 function need(op: string, column: string, isThere: boolean): void {
-  if (!isThere) throw new BadField(`${op} needs a value in column ${column}`);
+  if (!isThere) throw new BadField(lack(op, column));
 }
 
 function needSize(op: string, size: number, least: number, limit: number): void {
-  need(op, 'size', !Number.isNaN(size));
-  if (size < least || size > limit) {
-    throw new BadField(`size ${size} of ${op} is not from ${least} to ${limit}`);
-  }
+  const problem = sizeProblem(op, size, least, limit);
+  if (problem !== undefined) throw new BadField(problem);
 }
 
 /** What a row of an IOVA trace must have, by its op. */
@@ -78,21 +86,47 @@ const ARGUMENTS: Record<DmaRow['op'], string> = {
   fq_timeout: '',
 };
 
-/** What a row of a dma-iommu trace must have, by its op. */
-export function checkDmaRow(row: DmaRow): DmaRow {
-  const { op, id, phys, size, dir } = row;
-  const checks: Record<string, () => void> = {
-    id: () => need(op, 'id', !Number.isNaN(id)),
-    phys: () => need(op, 'phys', phys.length > 0),
-    dir: () => need(op, 'dir', !Number.isNaN(dir)),
-    size: () => needSize(op, size, 1, MAX_SIZE),
-    range: () => needSize(op, size, 0, MAX_SIZE),
-    data: () => needSize(op, size, 0, MAX_DATA),
-    list: () => {
-      need(op, 'phys', phys.length > 0);
-      for (const { length } of phys) needSize(op, length, 1, MAX_SIZE);
-    },
+/** What a row must have. */
+interface Needs {
+  id: boolean;
+  phys: boolean;
+  /** Each piece of phys has a length. */
+  lengths: boolean;
+  /** Bounds of its size; undefined where it needs none. */
+  size: { least: number; most: number } | undefined;
+  dir: boolean;
+}
+
+function needsOf(names: readonly string[]): Needs {
+  const least = names.includes('size') ? 1 : 0;
+  const hasSize = ['size', 'range', 'data'].some((name) => names.includes(name));
+  return {
+    id: names.includes('id'),
+    phys: names.includes('phys') || names.includes('list'),
+    lengths: names.includes('list'),
+    size: hasSize ? { least, most: names.includes('data') ? MAX_DATA : MAX_SIZE } : undefined,
+    dir: names.includes('dir'),
   };
-  for (const name of ARGUMENTS[op].split(' ')) checks[name]?.();
-  return row;
+}
+
+const NEEDS = Object.fromEntries(
+  Object.entries(ARGUMENTS).map(([op, names]) => [op, needsOf(names.split(' '))]),
+) as Record<DmaRow['op'], Needs>;
+
+/** What is wrong with a row of a dma-iommu trace, by its op; undefined where nothing is. */
+export function problemOfDmaRow({ op, id, phys, size, dir }: DmaRow): string | undefined {
+  const needs = NEEDS[op];
+  if (needs.id && Number.isNaN(id)) return lack(op, 'id');
+  if (needs.phys && phys.length === 0) return lack(op, 'phys');
+  if (needs.lengths) {
+    for (const { length } of phys) {
+      const problem = sizeProblem(op, length, 1, MAX_SIZE);
+      if (problem !== undefined) return problem;
+    }
+  }
+  if (needs.size !== undefined) {
+    const problem = sizeProblem(op, size, needs.size.least, needs.size.most);
+    if (problem !== undefined) return problem;
+  }
+  return needs.dir && Number.isNaN(dir) ? lack(op, 'dir') : undefined;
 }

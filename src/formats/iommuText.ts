@@ -120,7 +120,16 @@ export interface IommuTextFormat {
   directives: Readonly<Record<string, Directive>>;
   columns: readonly string[];
   row: (fields: readonly string[], line: number) => void;
+  /** Opens a reader of rows that have the format's columns in their order; all is declared by then. */
+  openPlainRows?: () => ReadPlainRow;
 }
+
+/**
+ * Takes the row from `from` on, straight from its bytes.
+ * @returns where the next line begins, or -1 for a line with anything unusual in it: readLine takes
+ *   that with care, and has words for what is wrong
+ */
+export type ReadPlainRow = (bytes: Buffer, from: number, line: number) => number;
 
 /** A trace that is being read. */
 export interface TraceReader<T> {
@@ -128,9 +137,11 @@ export interface TraceReader<T> {
   trace: T;
   /** Takes the next line, without its newline. */
   readLine: (text: string, line: number) => void;
+  /** The same for a line that is as recorders write rows; undefined where none is read like that. */
+  readPlainRow?: ReadPlainRow;
 }
 
-/** What reading fills besides the trace itself. */
+/** What reading fills: a trace, besides its declarations. */
 export interface ReadingLog {
   /** Lines that cannot be used. */
   problems: ProblemLog;
@@ -184,21 +195,24 @@ function readDirective(
   }
 }
 
+const notPlain: ReadPlainRow = () => -1;
+
 /** Takes the lines of a trace one by one; what cannot be used is logged. */
-export function createLineReader(
+export function createLineReader<T extends ReadingLog>(
   format: IommuTextFormat,
-  log: ReadingLog,
-): (text: string, line: number) => void {
+  trace: T,
+): TraceReader<T> {
   let header: Header | undefined;
   let hasRows = false;
+  let readPlain: ReadPlainRow | undefined;
   function readLine(text: string, line: number): void {
     if (text.startsWith('#')) {
       if (hasRows && !/^#(\s|$)/.test(text)) {
         throw new BadField('directive stands behind the first row: declarations come first');
       }
-      readDirective(text, line, format.directives, log);
+      readDirective(text, line, format.directives, trace);
     } else if (header === undefined) {
-      header = readHeader(text, line, format.columns, log);
+      header = readHeader(text, line, format.columns, trace);
     } else {
       const fields = text.split(',');
       const { places, width, isInOrder } = header;
@@ -209,14 +223,29 @@ export function createLineReader(
       hasRows = true;
     }
   }
-  return (text, line) => {
-    if (text.trim() === '') return;
-    try {
-      readLine(text.trimEnd(), line);
-    } catch (error) {
-      if (!(error instanceof BadField)) throw error;
-      logProblem(log.problems, line, error.message, text);
-    }
+
+  /** Rows are read plainly behind the first, which ends the declarations. */
+  function openPlainRows({ isInOrder, width }: Header): ReadPlainRow {
+    const isPlain = isInOrder && width === format.columns.length;
+    return (isPlain && format.openPlainRows?.()) || notPlain;
+  }
+
+  return {
+    trace,
+    readLine(text, line) {
+      if (text.trim() === '') return;
+      try {
+        readLine(text.trimEnd(), line);
+      } catch (error) {
+        if (!(error instanceof BadField)) throw error;
+        logProblem(trace.problems, line, error.message, text);
+      }
+    },
+    readPlainRow(bytes, from, line) {
+      if (header === undefined || !hasRows) return -1;
+      readPlain ??= openPlainRows(header);
+      return readPlain(bytes, from, line);
+    },
   };
 }
 

@@ -80,7 +80,7 @@ export function createIovaTraceReader(onRow: (row: IovaRow) => void): TraceReade
     assumptions: [],
   };
   const numbers = new Map<string, number>();
-  const readLine = createLineReader(
+  return createLineReader(
     {
       directives: {
         '#iova-trace': { keys: ['1'], read: checkVersion },
@@ -104,5 +104,4 @@ export function createIovaTraceReader(onRow: (row: IovaRow) => void): TraceReade
     },
     trace,
   );
-  return { trace, readLine };
 }

@@ -91,8 +91,11 @@ export function allocFast(
   return found > 0 ? found : NO_PFN;
 }
 
-/** Sizes that are cached share their power of two, or ranges would be handed out as longer than they are. */
-function roundCachedSize(size: number): number {
+/**
+ * What a size becomes on its way through the caches: sizes that are cached share their power of two, or
+ * ranges would be handed out as longer than they are.
+ */
+export function roundCachedSize(size: number): number {
   return isCached(size) ? roundUpPowerOfTwo(size) : size;
 }
 

@@ -1,7 +1,7 @@
 import type { IommuRelease } from './iommuRelease.js';
 import { IOMMU_RELEASES } from './iommuReleases.js';
 import { RELEASES } from './releases.js';
-import { closestName, placeRelease } from './select.js';
+import { builderWords, closestName, placeRelease } from './select.js';
 import { TAGS, tagsOf } from './tags.js';
 import { readVersion } from './version.js';
 
@@ -22,6 +22,9 @@ const PLACED = IOMMU_RELEASES.filter(({ kind }) => kind !== 'patched').map((rele
   release,
   place: placeOf(release.name) as Place,
 }));
+
+/** Mainline tags and rows. */
+const NAMES: ReadonlySet<string> = new Set([...TAGS, ...IOMMU_RELEASES.map(({ name }) => name)]);
 
 /** Behind a kernel's name: with granules larger than a page, which was proposed and never merged. */
 const LARGE_GRANULES = '+large-granules';
@@ -56,15 +59,50 @@ export function findIommuRelease(name: string): IommuRelease | undefined {
   return { ...found.release, name: wanted, swiotlb };
 }
 
+/** The IOMMU generation that a kernel's name stands for, or why there is none. */
+export type IommuPlacement =
+  | {
+      release: IommuRelease /** Where the name alone does not say it. */;
+      reason: string | undefined;
+    }
+  | { release: undefined; reason: string };
+
+/**
+ * The IOMMU generation for a name as users have it: what placeRelease() takes, and the rows of this table.
+ * @returns why not, for a kernel whose code its name does not tell; undefined for what is no kernel's name
+ */
+export function placeIommuRelease(name: string): IommuPlacement | undefined {
+  const base = name.endsWith(LARGE_GRANULES) ? name.slice(0, -LARGE_GRANULES.length) : name;
+  const isTagOrRow = [base, `v${base}`].some((known) => NAMES.has(known));
+  if (isTagOrRow) return { release: findIommuRelease(name) as IommuRelease, reason: undefined };
+  const version = readVersion(base);
+  const placed = placeRelease(base);
+  if (version === undefined || placed === undefined) return undefined;
+  if (placed.release === undefined) return placed;
+  const release = findIommuRelease(placed.release.name + name.slice(base.length));
+  if (release === undefined) return undefined;
+  if (version.hidesPatch) return { release, reason: placed.reason };
+  const row = IOMMU_RELEASES.find(({ summary }) => summary === release.summary)?.name;
+  return { release, reason: `as the row ${row}${builderWords(version)}` };
+}
+
 /** Names to suggest for one that is not known: those that begin like it, or the closest. */
 export function nearestIommuReleases(name: string): string[] {
   const names = [...new Set([...TAGS, ...IOMMU_RELEASES.map((row) => row.name)])];
   const wanted = name.startsWith('v') ? name : `v${name}`;
   const begun = names.filter((known) => known.startsWith(wanted));
   if (begun.length > 0) return begun.slice(0, 8);
-  // What is older than every row.
-  if (placeOf(wanted) !== undefined) return [names[0]];
+  const placed = placeRelease(name);
+  if (placed !== undefined && placed.release === undefined) return placed.nearest;
   return [closestName(wanted, names)];
+}
+
+/** The newest tag that still has the code of a mainline row. */
+export function lastIommuTag({ name }: IommuRelease): string {
+  const from = TAGS.indexOf(name);
+  const rows = IOMMU_RELEASES.filter(({ kind }) => kind === 'mainline').map((row) => row.name);
+  const next = TAGS.findIndex((tag, n) => n > from && rows.includes(tag));
+  return TAGS[(next < 0 ? TAGS.length : next) - 1];
 }
 
 /** The newest release. */
@@ -111,6 +149,14 @@ export function distinctIommuReleases(bounces: boolean): AlikeReleases[] {
     else alike.names.push(release.name);
   }
   return found;
+}
+
+/** Mainline tags that replay a kind of trace differently, each the newest of those alike, oldest first. */
+export function electableIommuReleases(bounces: boolean): IommuRelease[] {
+  return distinctIommuReleases(bounces).flatMap(({ names }) => {
+    const newest = TAGS.findLast((tag) => names.includes(tag));
+    return newest === undefined ? [] : [findIommuRelease(newest) as IommuRelease];
+  });
 }
 
 /** A release as it would be with granules larger than a page. */

@@ -174,7 +174,7 @@ function placeVersion(version: KernelVersion, row: Release): Placement {
 }
 
 /** A warning about who else may have patched the kernel; empty for a kernel.org version. */
-function builderWords({ suffix }: KernelVersion): string {
+export function builderWords({ suffix }: KernelVersion): string {
   return suffix === '' ? '' : `; what its builder changed (${suffix.trim()}) is not known`;
 }
 

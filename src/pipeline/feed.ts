@@ -101,8 +101,8 @@ function refuseIommu(source: Source, inputFormat: FileHints['inputFormat']): voi
   const format = iommuFormatOf(source, inputFormat);
   if (format === undefined) return;
   throw new UserError(
-    `${source.name}: is an IOMMU trace (${format}), which only the commands replay, verify, identify` +
-      ' and diff know',
+    `${source.name}: is an IOMMU trace (${format}), which only the commands replay, verify, identify,` +
+      ' check and diff of two sides know',
   );
 }
 

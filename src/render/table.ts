@@ -1,5 +1,6 @@
 import type { PageTableReport } from '../report/pageTableReport.js';
 import type { Report } from '../report/report.js';
+import { renderHtml, renderIommuHtml } from './html/page.js';
 import { renderIommuJson, renderIommuText } from './iommu.js';
 import { renderJson } from './json.js';
 import { renderText } from './text.js';
@@ -22,6 +23,8 @@ export interface Renderer {
   name: string;
   /** Rows of allocations that it can use; undefined for all. */
   keepRows: { first: number; last: number } | undefined;
+  /** It draws, and needs `Report.pictures`. */
+  draws: boolean;
   render(report: Report, options: RenderOptions): Iterable<string>;
   /** For a trace that holds an IOMMU's page tables and no bounce buffers. */
   renderIommu(report: PageTableReport, options: RenderOptions): Iterable<string>;
@@ -32,8 +35,22 @@ export const RENDERERS: readonly Renderer[] = [
   {
     name: 'text',
     keepRows: { first: 12, last: 4 },
+    draws: false,
     render: renderText,
     renderIommu: renderIommuText,
   },
-  { name: 'json', keepRows: undefined, render: renderJson, renderIommu: renderIommuJson },
+  {
+    name: 'json',
+    keepRows: undefined,
+    draws: false,
+    render: renderJson,
+    renderIommu: renderIommuJson,
+  },
+  {
+    name: 'html',
+    keepRows: { first: 100, last: 20 },
+    draws: true,
+    render: renderHtml,
+    renderIommu: renderIommuHtml,
+  },
 ];

@@ -40,7 +40,7 @@ export function whoSection(
   const lines = [chalk.bold('Who')];
   if (isLong) {
     if (blocks) lines.push(...strips(report, width));
-    for (const [name, text] of facts(report)) {
+    for (const [name, text] of whoFacts(report)) {
       if (text !== undefined) lines.push(...wrap(`  ${name.padEnd(10)}`, text, width));
     }
   }
@@ -60,7 +60,7 @@ function strips({ timeline, who }: Report, width: number): string[] {
 }
 
 /** What is worth a sentence, by its name; undefined where there is nothing to say. */
-function facts({ who }: Report): (readonly [string, string | undefined])[] {
+export function whoFacts({ who }: Report): (readonly [string, string | undefined])[] {
   const { peak, growth, areas } = who;
   return [
     ['peak', peak && peakWords(who, peak)],

@@ -14,6 +14,8 @@ export interface PoolOverride {
 
 /** What the user says about devices whose name matches. */
 export interface DeviceOverride {
+  /** As the user wrote it. */
+  pattern?: string;
   matches: (name: string) => boolean;
   minAlignMask?: number;
   segBoundaryMask?: number;

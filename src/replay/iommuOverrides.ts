@@ -49,7 +49,7 @@ export function overrideDma(
     pools: [pools.reduce(overridePool, trace.pools[0] ?? unknownPool(pools))],
     devices: trace.devices.map((declared) => {
       const device = { ...declared, ...iommu };
-      for (const { matches, pool: _, ...values } of devices) {
+      for (const { pattern: _pattern, matches, pool: _pool, ...values } of devices) {
         if (matches(declared.name)) Object.assign(device, values);
       }
       return device;

@@ -9,8 +9,8 @@ export type IommuReplay = (
   | { kind: 'dma-iommu'; trace: DmaIommuTrace; session: DmaSession }
 ) & {
   release: IommuRelease;
-  /** Replays a row of the trace's kind. @returns false where the kernel's search would never end */
-  run(row: IovaRow | DmaRow): boolean;
+  /** Replays a row of the trace's kind. */
+  run(row: IovaRow | DmaRow): void;
   /** To be called once, after the last row. */
   finish(): void;
 };
@@ -23,10 +23,7 @@ export function createIovaReplay(trace: IovaTrace, release: IommuRelease): Iommu
     trace,
     session,
     release,
-    run(row) {
-      session.run(row as IovaRow);
-      return true;
-    },
+    run: (row) => session.run(row as IovaRow),
     finish() {},
   };
 }

@@ -1,7 +1,6 @@
 import type { RowComparison } from '../analysis/iommu/rowComparison.js';
 import type { Finding } from '../check/finding.js';
-import type { RuleId } from '../check/rules.js';
-import type { IommuReport } from './iommuReport.js';
+import type { FindingCount, IommuReport } from './iommuReport.js';
 
 /** Schema of a diff of an IOMMU trace; it changes when a field changes. */
 export const IOMMU_DIFF_SCHEMA = 'swiotlb-replay/iommu-diff@1';
@@ -17,17 +16,19 @@ export interface StatisticPair {
 export interface IommuDiff {
   old: IommuReport;
   new: IommuReport;
+  /** How the sides are told apart: by their kernels, unless those are the same. */
+  names: { old: string; new: string };
   comparison: RowComparison;
   vanished: Finding[];
   appeared: Finding[];
-  /** Counts of every rule that either has. */
-  rules: { rule: RuleId; old: number; new: number }[];
+  /** Counts of every rule, by level, that either has. */
+  rules: (Omit<FindingCount, 'count'> & { old: number; new: number })[];
   statistics: StatisticPair[];
 }
 
 /** Findings of one report that the other has not at that line. */
 function findingsOnlyIn(a: IommuReport, b: IommuReport): Finding[] {
-  const key = ({ rule, line }: Finding): string => `${rule} ${line}`;
+  const key = ({ rule, level, line }: Finding): string => `${rule} ${level} ${line}`;
   const there = new Set(b.findings.map(key));
   return a.findings.filter((finding) => !there.has(key(finding)));
 }
@@ -74,18 +75,28 @@ export function diffIommuReports(
   fresh: IommuReport,
   comparison: RowComparison,
 ): IommuDiff {
-  const rules = [...new Set([...old.counts.keys(), ...fresh.counts.keys()])];
+  const isSame = (a: FindingCount, b: FindingCount): boolean =>
+    a.rule === b.rule && a.level === b.level;
+  const rules = [
+    ...old.counts,
+    ...fresh.counts.filter((each) => !old.counts.some((other) => isSame(each, other))),
+  ];
   const news = statisticsOf(fresh);
   return {
     old,
     new: fresh,
+    names:
+      old.kernel === fresh.kernel
+        ? { old: `${old.kernel} (old)`, new: `${fresh.kernel} (new)` }
+        : { old: old.kernel, new: fresh.kernel },
     comparison,
     vanished: findingsOnlyIn(old, fresh),
     appeared: findingsOnlyIn(fresh, old),
-    rules: rules.map((rule) => ({
-      rule,
-      old: old.counts.get(rule) ?? 0,
-      new: fresh.counts.get(rule) ?? 0,
+    rules: rules.map((each) => ({
+      rule: each.rule,
+      level: each.level,
+      old: old.counts.find((other) => isSame(each, other))?.count ?? 0,
+      new: fresh.counts.find((other) => isSame(each, other))?.count ?? 0,
     })),
     statistics: [...statisticsOf(old)].map(([name, value]) => ({
       name,
@@ -95,11 +106,14 @@ export function diffIommuReports(
   };
 }
 
+/** What got worse: errors and warnings that only the new side has. */
+export function regressionsIn({ appeared }: IommuDiff): Finding[] {
+  return appeared.filter(({ level }) => level !== 'note');
+}
+
 /** Whether the releases differ in anything that a user would see. */
-export function areIommuDifferent({ comparison, rules, statistics, ...sides }: IommuDiff): boolean {
+export function areIommuDifferent({ comparison, rules, statistics }: IommuDiff): boolean {
   return (
-    comparison.different > 0 ||
-    sides.old.stoppedAt !== sides.new.stoppedAt ||
-    [...rules, ...statistics].some((pair) => pair.old !== pair.new)
+    comparison.different > 0 || [...rules, ...statistics].some((pair) => pair.old !== pair.new)
   );
 }

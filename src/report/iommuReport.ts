@@ -9,7 +9,8 @@ import {
 } from '../analysis/iommu/usage.js';
 import { watchColumns } from '../analysis/iommu/watchColumns.js';
 import { DMA_CHECKS } from '../check/dma/checks.js';
-import { type Finding, KEPT_PER_RULE } from '../check/finding.js';
+import { type Finding, KEPT_PER_RULE, type Level } from '../check/finding.js';
+import { createIovaCheck } from '../check/iova.js';
 import type { RuleId } from '../check/rules.js';
 import type { Assumption, Loss, Problem } from '../events/trace.js';
 import type { IommuReplay } from '../replay/iommuReplay.js';
@@ -51,6 +52,30 @@ export interface BouncePool {
   usedPeak: number;
 }
 
+/** Findings of one rule at one level: a finding may be less bad than its rule. */
+export interface FindingCount {
+  rule: RuleId;
+  level: Level;
+  count: number;
+}
+
+/** How many findings of a level there are. */
+export function countOfLevel(counts: readonly FindingCount[], level: Level): number {
+  return counts.reduce((sum, each) => sum + (each.level === level ? each.count : 0), 0);
+}
+
+/** How many findings of a rule there are, whatever their level. */
+export function countsByRule(counts: readonly FindingCount[]): Map<RuleId, number> {
+  const sums = new Map<RuleId, number>();
+  for (const { rule, count } of counts) sums.set(rule, (sums.get(rule) ?? 0) + count);
+  return sums;
+}
+
+/** Line of the first search that the release never ends; undefined where it ends them all. */
+export function firstHang({ findings }: Pick<IommuReport, 'findings'>): number | undefined {
+  return findings.find(({ rule }) => rule === 'endless-search')?.line;
+}
+
 /** Everything that a replay of an IOMMU trace has to say. */
 export interface IommuReport {
   trace: IommuTraceSummary;
@@ -62,11 +87,9 @@ export interface IommuReport {
   /** Null for IOVA traces, as are its effects. */
   pool: BouncePool | null;
   effects: EffectTotals | null;
-  /** The first of each rule; `counts` has all. */
+  /** The first of each rule and level; `counts` has all. */
   findings: Finding[];
-  counts: Map<RuleId, number>;
-  /** Line of the row at which the release's search never ends. */
-  stoppedAt: number | undefined;
+  counts: FindingCount[];
   /** Rows about mappings that the model does not have, and so not replayed. */
   notReplayed: number;
   /** Rows that record anything, and of those what this release does not reproduce (bytes that leak aside). */
@@ -78,7 +101,6 @@ export interface IommuReport {
 
 /** Watches a replay for its report. */
 export interface IommuReportWatch {
-  onUnreached(line: number): void;
   /** To be called after the last row. */
   report(
     trace: IommuTraceSummary,
@@ -87,21 +109,28 @@ export interface IommuReportWatch {
   ): IommuReport;
 }
 
-/** The first findings of each rule, all counted. */
+/** The first findings of each rule and level, all counted. */
 interface Findings {
   kept: Finding[];
-  counts: Map<RuleId, number>;
+  counts: FindingCount[];
 }
 
-/** The rules for mappings; an IOVA trace has none that break any. */
+/** The rules for mappings, and for what an IOVA trace allocates. */
 function watchFindings(replay: IommuReplay): Findings {
-  const found: Findings = { kept: [], counts: new Map() };
-  if (replay.kind === 'iova') return found;
+  const found: Findings = { kept: [], counts: [] };
   const tell = (finding: Finding): void => {
-    const count = (found.counts.get(finding.rule) ?? 0) + 1;
-    found.counts.set(finding.rule, count);
-    if (count <= KEPT_PER_RULE) found.kept.push(finding);
+    const { rule, level } = finding;
+    let entry = found.counts.find((each) => each.rule === rule && each.level === level);
+    if (entry === undefined) {
+      entry = { rule, level, count: 0 };
+      found.counts.push(entry);
+    }
+    if (++entry.count <= KEPT_PER_RULE) found.kept.push(finding);
   };
+  if (replay.kind === 'iova') {
+    replay.session.observers.push(createIovaCheck(tell, replay.trace.domains));
+    return found;
+  }
   const { session } = replay;
   for (const check of DMA_CHECKS) session.observers.push(check(session, tell));
   return found;
@@ -164,23 +193,17 @@ export function watchForIommuReport(replay: IommuReplay): IommuReportWatch {
   const record = createRecordWatch(20);
   const findings = watchFindings(replay);
   const kind = replay.kind === 'iova' ? watchIova(replay) : watchDma(replay);
-  let stoppedAt: number | undefined;
   let notReplayed = 0;
   watchColumns(replay, false, record.onRow);
   if (replay.kind === 'dma-iommu') {
     replay.session.observers.push({
-      onRow({ row, played }) {
-        if (played.hangs) stoppedAt = row.line;
+      onRow({ played }) {
         if (played.skipped) notReplayed++;
       },
     });
   }
   const { pageSize, cpus } = replay.trace.kernel;
   return {
-    onUnreached(line) {
-      notReplayed++;
-      record.onUnreached(line);
-    },
     report: (trace, kernelReason, told) => ({
       trace,
       kernel: replay.release.name,
@@ -192,7 +215,6 @@ export function watchForIommuReport(replay: IommuReplay): IommuReportWatch {
       effects: kind.effects,
       findings: findings.kept,
       counts: findings.counts,
-      stoppedAt,
       notReplayed,
       record,
       ...told,

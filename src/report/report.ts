@@ -7,6 +7,7 @@ import type { Finding } from '../check/finding.js';
 import type { RuleId } from '../check/rules.js';
 import type { Assumption, Loss, Problem } from '../events/trace.js';
 import type { AllocationRows } from './allocationRows.js';
+import type { Pictures } from './pictures.js';
 
 /** Schema of a replay's report; it changes when a field changes. */
 export const REPORT_SCHEMA = 'swiotlb-replay/report@1';
@@ -79,6 +80,8 @@ export interface Report {
     recorded: number;
     mismatches: number;
   };
+  /** Only where a renderer draws. */
+  pictures?: Pictures;
 }
 
 /** The pool that is most broken up, for a report that has room for one. */

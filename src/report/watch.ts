@@ -10,6 +10,7 @@ import type { Session } from '../replay/session.js';
 import type { Allocator } from '../swiotlb/allocator.js';
 import type { Pool } from '../swiotlb/pool.js';
 import { type KeepRows, recordAllocations } from './allocationRows.js';
+import { watchForPictures } from './pictures.js';
 import type { PoolReport, Report, TraceSummary } from './report.js';
 
 /** Everything that watches a session for its report. */
@@ -21,11 +22,13 @@ export interface ReportWatch {
 /**
  * Attaches all checks and statistics to a session.
  * @param watchFinding told every finding
+ * @param withPictures what pictures need is kept too
  */
 export function watchForReport(
   session: Session,
   keepRows?: KeepRows,
   watchFinding?: FindingWatch,
+  withPictures = false,
 ): ReportWatch {
   const log = createFindingLog(watchFinding);
   const causes = countCauses();
@@ -43,6 +46,7 @@ export function watchForReport(
     rows,
     causes,
   );
+  const pictures = withPictures ? watchForPictures(session) : undefined;
 
   return {
     report(trace, info, kernelReason) {
@@ -75,6 +79,7 @@ export function watchForReport(
           recorded: totals.recorded,
           mismatches: totals.mismatches,
         },
+        ...(pictures && { pictures: pictures() }),
       };
     },
   };

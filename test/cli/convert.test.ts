@@ -2,13 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type CliResult, PROJECT, swiotlbReplay } from '../support/cli.js';
-
-/** Every story of the slot allocator. */
-const STORIES = readdirSync(join(PROJECT, 'traces'))
-  .flatMap((story) =>
-    ['csv', 'log', 'txt'].map((extension) => `traces/${story}/trace.${extension}`),
-  )
-  .filter((path) => !path.includes('iommu-') && existsSync(join(PROJECT, path)));
+import { SWIOTLB_TRACES } from '../support/stories.js';
 
 /** Recordings: the full set where the environment names it, the small ones otherwise. */
 const ROOT = process.env.SWIOTLB_REAL ?? join(PROJECT, 'test/vectors/real');
@@ -45,7 +39,7 @@ function findings(args: string[], input?: string): unknown {
   };
 }
 
-describe.each(STORIES)('the story %s', (path) => {
+describe.each(SWIOTLB_TRACES)('the story %s', (path) => {
   test.each(['csv', 'jsonl'])('as %s verifies as before', (format) => {
     const { status, stdout } = convert(path, '--to', format);
     expect(status).toBe(0);

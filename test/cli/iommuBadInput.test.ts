@@ -167,6 +167,9 @@ describe('options of IOMMU traces', () => {
     [['--kernel', 'v6.1.bogus'], 'unknown kernel'],
     [['--swiotlb', '300'], '--pool'],
     [['--pool', 'name=other,nslabs=5'], "the trace's one pool is default"],
+    [['--device', 'ssd:pool=other'], 'whose devices share one pool'],
+    [['--dmesg', 'package.json'], 'which declares its pool'],
+    [['--kernel', 'recorded-one'], 'unknown kernel recorded-one'],
   ])('are refused with advice: %j', (args, advice) => {
     const { stderr, status } = replay(lines, ...args);
     expect(stderr).toContain(advice);
@@ -178,12 +181,87 @@ describe('options of IOMMU traces', () => {
     const { stderr, status } = swiotlbReplay([trace, '--iommu', 'lazy=1']);
     expect(stderr).toContain('--iommu is for IOMMU traces');
     expect(status).toBe(2);
+    const untrusted = swiotlbReplay([trace, '--device', '*:untrusted=1']);
+    expect(untrusted.stderr).toContain('--device with untrusted= is for dma-iommu traces');
+    expect(untrusted.status).toBe(2);
+  });
+
+  test.each([
+    [
+      ['--device', 'gpu:untrusted=1'],
+      '--device says nothing about an iova trace, which has domains',
+    ],
+    [
+      ['--pool', 'nslabs=5'],
+      '--pool says nothing about an iova trace, in which nothing is bounced',
+    ],
+  ])('are refused for an iova trace: %j', (args, advice) => {
+    const { stderr, status } = replay(
+      [
+        '#iova-trace 1',
+        '#kernel version=v6.8 page_size=4096 cpus=1',
+        '#domain name=gpu granule=4096 start_pfn=1 lazy=0 pci=1',
+        'time,cpu,dom,op,id,size,limit,flags,iova',
+        '0.001,0,gpu,dma_alloc,0,4096,0xffffffff,0,0xfffff',
+      ],
+      ...args,
+    );
+    expect(stderr).toContain(advice);
+    expect(status).toBe(2);
+  });
+
+  test('that name no device of the trace are told of', () => {
+    const { stderr, status } = replay(lines, '--device', 'hdd*:untrusted=1');
+    expect(stderr).toContain(
+      '--device hdd*: no device of the trace has such a name; its devices are ssd',
+    );
+    expect(status).toBe(0);
+    expect(replay(lines, '--device', 's?d:untrusted=1').stderr).toBe('');
+  });
+
+  test('that ask for a kernel in which dma-iommu bounces nothing are told so, whatever the command', () => {
+    const words = 'untrusted devices (ssd) map in place: dma-iommu bounces from v5.11 on';
+    expect(replay(lines, '--kernel', 'v5.10').stdout).toContain(`assumed   ${words}`);
+    expect(replay(lines, 'verify', '--kernel', 'v5.10').stdout).toContain(`assumed ${words}`);
+    const diff = replay(lines, 'diff', '--old', 'v5.10', '--new', 'v5.11');
+    expect(diff.stderr).toContain(words);
+    for (const args of [
+      ['--kernel', 'v5.11'],
+      ['--kernel', 'v5.10', '--device', 'ssd:untrusted=0'],
+    ]) {
+      expect(replay(lines, ...args).stdout).not.toContain('map in place');
+    }
   });
 
   test('do not make explain take an IOMMU trace', () => {
     const { stderr, status } = replay(lines, 'explain', '--line', '7');
     expect(stderr).toContain('is an IOMMU trace (dma-iommu)');
     expect(status).toBe(2);
+  });
+
+  // 64 bits wide, on PCI: at first below 4 GiB.
+  const wide = lines.map((line) =>
+    line.replace('dma_mask=0xffffffff', `dma_mask=0x${'f'.repeat(16)}`),
+  );
+
+  test.each([
+    ['lazy=0', []],
+    ['start_pfn=0xfffff', []],
+    ['forcedac=1', ['0xfffffffffffff200']],
+    ['pci=0', ['0xfffffffffffff200']],
+    ['aperture_end=0xffffff', ['0xfff200']],
+    ['bus_dma_limit=0x7fffffff', ['0x7ffff200']],
+    ['pci=0,bus_dma_limit=0,aperture_end=0x1fffff', ['0x1ff200']],
+  ])('change the domain as they say: --iommu %s', (option, expected) => {
+    const { stdout } = replay(wide, 'verify', '--json', '--iommu', option);
+    const { mismatches } = JSON.parse(stdout);
+    const addresses = mismatches.map(({ replayed }: { replayed: string }) => replayed.slice(4));
+    expect(addresses).toEqual(expected);
+  });
+
+  test('let the later of two --iommu win', () => {
+    const { stdout } = replay(wide, '--iommu', 'lazy=1,pci=0', '--iommu', 'lazy=0');
+    expect(stdout).toContain('untrusted, strict');
   });
 
   test('let granules larger than a page be tried', () => {

@@ -5,16 +5,9 @@ import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PROJECT, swiotlbReplay } from '../support/cli.js';
+import { SWIOTLB_TRACES } from '../support/stories.js';
 
 const SEED = 'traces/double-allocation/trace.log';
-const STORIES = readdirSync(join(PROJECT, 'traces'))
-  .filter((name) => !name.startsWith('iommu-'))
-  .map((name) => `traces/${name}`)
-  .flatMap((folder) =>
-    readdirSync(join(PROJECT, folder))
-      .filter((name) => /^trace\.\w+$/.test(name))
-      .map((name) => `${folder}/${name}`),
-  );
 
 let folder: string;
 beforeAll(() => {
@@ -119,13 +112,13 @@ describe('the report', () => {
   const schema = JSON.parse(readFileSync(join(PROJECT, 'docs/schema/report-1.json'), 'utf8'));
   const validate = new Ajv({ allErrors: true }).compile(schema);
 
-  test.each(STORIES)('of %s holds against its schema', (path) => {
+  test.each(SWIOTLB_TRACES)('of %s holds against its schema', (path) => {
     const { report } = jsonOf([path]);
     validate(report);
     expect(validate.errors).toBeNull();
   });
 
-  test.each(STORIES)('of %s leaves the allocations out when told to', (path) => {
+  test.each(SWIOTLB_TRACES)('of %s leaves the allocations out when told to', (path) => {
     const { report } = jsonOf([path, '--no-allocations']);
     expect(report.allocations).toBeUndefined();
     validate(report);
@@ -161,12 +154,12 @@ describe('the report', () => {
   });
 
   test('is one per trace and line in JSON', () => {
-    const { stdout } = swiotlbReplay([...STORIES, '--json']);
+    const { stdout } = swiotlbReplay([...SWIOTLB_TRACES, '--json']);
     const reports = stdout
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-    expect(reports.map(({ trace }) => trace.path)).toEqual(STORIES);
+    expect(reports.map(({ trace }) => trace.path)).toEqual(SWIOTLB_TRACES);
   });
 
   test('ends quietly when its reader has seen enough', () => {

@@ -1,21 +1,18 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { PROJECT, swiotlbReplay } from '../support/cli.js';
-
-const FOLDERS = readdirSync(join(PROJECT, 'traces'), { withFileTypes: true })
-  .filter((entry) => entry.isDirectory())
-  .map(({ name }) => name);
+import { filesOf, STORIES } from '../support/stories.js';
 
 function hasFile(story: string, file: RegExp): boolean {
-  return readdirSync(join(PROJECT, 'traces', story)).some((name) => file.test(name));
+  return filesOf(story).some((name) => file.test(name));
 }
 
 /**
  * Stories about the slot allocator; those with a kernel log alone are told in diagnose.test.ts, those
  * behind an IOMMU in check/dma/stories.test.ts.
  */
-const STORIES = FOLDERS.filter(
+const TOLD = STORIES.filter(
   (story) => !story.startsWith('iommu-') && hasFile(story, /^trace\.(csv|log)$/),
 );
 
@@ -61,11 +58,11 @@ const TOLD_FOR: Record<
 };
 
 test('every story is told for something', () => {
-  expect(STORIES).toEqual(Object.keys(TOLD_FOR));
+  expect(TOLD).toEqual(Object.keys(TOLD_FOR));
 });
 
 test('every recording is told of', () => {
-  const recordings = FOLDERS.filter((story) => hasFile(story, /^trace\.txt$/));
+  const recordings = STORIES.filter((story) => hasFile(story, /^trace\.txt$/));
   expect(recordings).toEqual(Object.keys(TOLD_OF_RECORDINGS));
 });
 
@@ -75,7 +72,7 @@ test.each(Object.entries(TOLD_OF_RECORDINGS))('the recording %s', (story, [statu
   expect(swiotlbReplay([trace]).stdout.replace(/\s+/g, ' ')).toContain(words);
 });
 
-describe.each(STORIES)('the story %s', (story) => {
+describe.each(TOLD)('the story %s', (story) => {
   const folder = join('traces', story);
   const [rule, cause, fixed] = TOLD_FOR[story];
   const trace = ['trace.log', 'trace.csv']

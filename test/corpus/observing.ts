@@ -1,4 +1,4 @@
-import { MEASURES, type Measure } from '../../src/corpus/bounds.js';
+import { MEASURE_NAMES, type Measure } from '../../src/corpus/bounds.js';
 import type { AddressBlock, AddressEntry } from '../../src/corpus/expectation.js';
 import type { Observation } from '../../src/corpus/observation.js';
 
@@ -11,7 +11,7 @@ type Seen = Partial<Omit<Observation, 'addresses'>> & {
 
 /** What a replay showed. */
 export function observation({ count, list = [], blocks = [], ...others }: Seen): Observation {
-  const measures = Object.fromEntries(Object.keys(MEASURES).map((name) => [name, 0]));
+  const measures = Object.fromEntries(MEASURE_NAMES.map((name) => [name, 0]));
   return {
     kernel: 'v6.8',
     losses: [],

@@ -1,17 +1,12 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CAUSES } from '../../src/analysis/cause.js';
 import { RULES } from '../../src/check/rules.js';
 import { EXPECT_SUFFIX, type Expectation } from '../../src/corpus/expectation.js';
 import { PROJECT, swiotlbReplay } from '../support/cli.js';
+import { filesOf, STORIES } from '../support/stories.js';
 
-const STORIES = readdirSync(join(PROJECT, 'traces'), { withFileTypes: true })
-  .filter((entry) => entry.isDirectory())
-  .map(({ name }) => name)
-  .sort();
-
-const filesOf = (story: string): string[] => readdirSync(join(PROJECT, 'traces', story));
 const textOf = (...path: string[]): string =>
   readFileSync(join(PROJECT, 'traces', ...path), 'utf8');
 

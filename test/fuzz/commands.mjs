@@ -56,6 +56,9 @@ const VALUES = {
   by: ['findings', 'addresses'],
   seed: ['1', '42'],
   events: ['1', '100', '-5'],
+  scale: ['1.5', '2', '64', '0.5'],
+  cpus: ['1', '3', '64', '0'],
+  sweep: ['nslabs=64..4096', 'nslabs=128|512,areas=1|4,kernel=v5.10|v6.1|v6.12', 'nslabs=0', 'x'],
 };
 const OTHERS = ['1', '0', '-1', 'x', '2', '1..3', '', '100', '0x1000', '*'];
 
@@ -64,6 +67,7 @@ const NEVER = new Set([
   '--file',
   '--report',
   '--update',
+  '--workload',
   '--help',
   '--html',
   '--plot',

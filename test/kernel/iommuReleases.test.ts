@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { IOMMU_RELEASES } from '../../src/kernel/iommuReleases.js';
-import { findIommuRelease } from '../../src/kernel/iommuSelect.js';
+import { findIommuRelease, placeIommuRelease } from '../../src/kernel/iommuSelect.js';
 
 describe('the table of IOMMU generations', () => {
   test('names each row once, with its commits', () => {
@@ -41,6 +41,35 @@ describe('a kernel by its name', () => {
       expect(findIommuRelease(name)).toBeUndefined();
     },
   );
+
+  test.each([
+    ['v6.8', undefined],
+    ['v5.14+s1-2', undefined],
+    [
+      '6.12.94+deb13-amd64',
+      'as the row v6.10; what its builder changed (+deb13-amd64) is not known',
+    ],
+    ['5.15.3+large-granules', 'as the row v5.15'],
+    ['v6.9-rc3', 'as the row v6.7'],
+  ])('%s is told with why: %s', (name, reason) => {
+    expect(placeIommuRelease(name)).toMatchObject({ release: { dma: {} }, reason });
+  });
+
+  test('that hides its version is a guess', () => {
+    const placed = placeIommuRelease('6.1.0-56-amd64');
+    expect(placed?.release?.name).toBe('v6.1.84');
+    expect(placed?.reason).toContain('a guess');
+  });
+
+  test.each([
+    ['5.14.0-427.el9.x86_64', 'takes changes of later releases'],
+    ['v7.3', 'v7.2 is the newest'],
+    ['v5.9', 'v5.10 is the oldest'],
+  ])('%s is none, and why', (name, reason) => {
+    const placed = placeIommuRelease(name);
+    expect(placed?.release).toBeUndefined();
+    expect(placed?.reason).toContain(reason);
+  });
 
   test('may be asked for with granules larger than a page', () => {
     const found = findIommuRelease('v5.16+large-granules');

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { IOMMU_RELEASES } from '../../src/kernel/iommuReleases.js';
 import { RELEASES } from '../../src/kernel/releases.js';
 import { STABLE_RANGES } from '../../src/kernel/stable.js';
 import { PROJECT, swiotlbReplay } from '../support/cli.js';
@@ -14,6 +15,7 @@ describe('kernels', () => {
     schema: string;
     kernels: Record<string, unknown>[];
     stable: Record<string, unknown>[];
+    iommu: Record<string, unknown>[];
   };
   beforeAll(() => {
     text = swiotlbReplay(['kernels']).stdout;
@@ -59,6 +61,36 @@ describe('kernels', () => {
     expect(named('v6.6.63')).toMatchObject({ kind: 'stable', first: 'v6.6.35', last: null });
     expect(named('v6.6.0')).toMatchObject({ kind: 'stable', first: 'v6.6.0', last: 'v6.6.2' });
     expect(named('v6.8+will-v1')).toMatchObject({ kind: 'patched', first: null, last: null });
+  });
+
+  test('lists the IOMMU generations behind them, with the tags that they stand for', () => {
+    const section = text.slice(text.indexOf('Behind an IOMMU'));
+    for (const { name, commits } of IOMMU_RELEASES) {
+      expect(section).toMatch(
+        new RegExp(`^  ${name.replaceAll('.', '\\.').replace('+', '\\+')} `, 'm'),
+      );
+      for (const { id } of commits) expect(section).toContain(id);
+    }
+    expect(section).toMatch(/^ {2}v6\.10 \.\. v6\.15 /m);
+    expect(section).toMatch(/^ {2}v7\.1 \.\. v7\.2 /m);
+  });
+
+  test('gives the policies of the IOMMU generations as JSON', () => {
+    expect(json.iommu.map(({ name }) => name)).toEqual(IOMMU_RELEASES.map(({ name }) => name));
+    const named = (name: string) => json.iommu.find((row) => row.name === name);
+    expect(named('v5.13')).toMatchObject({
+      first: 'v5.13',
+      last: 'v5.14',
+      iova: { magazineEntries: 128, depotCapacity: 32, dac: 'below-4g-first' },
+      dmaIommu: { mapsRoundedSize: true, unmapCopies: 'sync-and-release', padding: 'zeroFromData' },
+    });
+    expect(named('v7.1')).toMatchObject({
+      last: 'v7.2',
+      iova: { depotCapacity: null, trimsDepot: true },
+      dmaIommu: { mapsRoundedSize: false, padding: 'zeroAroundData', link: 'mended' },
+    });
+    expect(named('v6.1.170')).toMatchObject({ kind: 'stable', first: 'v6.1.170', last: null });
+    expect(named('v5.14+s1-2')).toMatchObject({ kind: 'patched', first: null, last: null });
   });
 
   test('gives the stable ranges as JSON', () => {
@@ -126,14 +158,14 @@ describe('a kernel by name', () => {
 describe('docs/kernels.md', () => {
   const page = readFileSync(join(PROJECT, 'docs/kernels.md'), 'utf8');
 
-  test.each(RELEASES.map(({ name }) => name))('has the row %s', (name) => {
+  test.each([...RELEASES, ...IOMMU_RELEASES].map(({ name }) => name))('has the row %s', (name) => {
     expect(page).toContain(`\`${name}\``);
   });
 
   test('has every commit of the table', () => {
-    const ids = RELEASES.flatMap(({ commits }) => commits.map(({ id }) => id)).filter((id) =>
-      COMMIT.test(id),
-    );
+    const ids = [...RELEASES, ...IOMMU_RELEASES]
+      .flatMap(({ commits }) => commits.map(({ id }) => id))
+      .filter((id) => COMMIT.test(id));
     for (const id of ids) expect(page).toContain(id);
   });
 

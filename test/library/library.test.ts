@@ -1,4 +1,4 @@
-import { createReadStream, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createReadStream, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { Ajv } from 'ajv';
@@ -15,13 +15,8 @@ import {
   verify,
 } from '../../src/library/index.js';
 import { PROJECT, swiotlbReplay } from '../support/cli.js';
+import { SWIOTLB_TRACES } from '../support/stories.js';
 import { shippedVectorsOf } from '../support/vectors.js';
-
-const STORIES = readdirSync(join(PROJECT, 'traces'))
-  .flatMap((story) =>
-    ['trace.csv', 'trace.log', 'trace.txt'].map((name) => `traces/${story}/${name}`),
-  )
-  .filter((path) => !path.includes('/iommu-') && existsSync(join(PROJECT, path)));
 
 const SEED = 'traces/double-allocation/trace.log';
 
@@ -46,7 +41,7 @@ async function refusal(call: () => unknown): Promise<string> {
 }
 
 describe('a report', () => {
-  test.each(STORIES)('of %s is what the command line prints', async (path) => {
+  test.each(SWIOTLB_TRACES)('of %s is what the command line prints', async (path) => {
     const report = await replay(path);
     const printed = JSON.parse(swiotlbReplay([path, '--json']).stdout);
     expect(report).toEqual(printed);

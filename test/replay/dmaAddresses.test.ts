@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { watchDmaColumns } from '../../src/analysis/iommu/dmaColumns.js';
 import { findIommuRelease } from '../../src/kernel/iommuSelect.js';
 import { createDmaSession } from '../../src/replay/dmaIommu/session.js';
 import { traceOf } from '../support/dmaChecks.js';
@@ -10,8 +11,9 @@ function playedIn(release: string, rows: readonly string[]): string[] {
   const trace = traceOf(rows);
   const session = createDmaSession(trace, found);
   const played: string[] = [];
-  session.observers.push({
-    onRow: (outcome) => played.push(`${outcome.played.dma} ${outcome.played.result}`.trim()),
+  watchDmaColumns(session, trace, false, (row) => {
+    const { dma, result } = row.replayed();
+    played.push(`${dma} ${result}`.trim());
   });
   for (const row of trace.rows) session.run(row);
   session.finish();

@@ -38,7 +38,7 @@ function endedLive(usage: readonly MappingUsage[]): number[] {
 function replayDmaIn(
   trace: Whole<DmaIommuTrace, DmaRow>,
   release: IommuRelease,
-): { usage: MappingUsage[]; warnings: number; slots: number } | undefined {
+): { usage: MappingUsage[]; warnings: number; slots: number } {
   const session = createDmaSession(trace, release);
   const usage = watchDmaUsage(session);
   let warnings = 0;
@@ -47,7 +47,7 @@ function replayDmaIn(
       if (row.op.startsWith('unmap')) warnings += system.effects.warnings;
     },
   });
-  for (const row of trace.rows) if (!session.run(row)) return undefined;
+  for (const row of trace.rows) session.run(row);
   session.finish();
   return { usage, warnings, slots: session.player.system.allocator.used };
 }
@@ -74,10 +74,8 @@ describe('a trace in another release than its own', () => {
   test.each(filesOf('dma-iommu'))('ends what it maps: $name', ({ path }) => {
     const trace = readDmaIommuTrace(linesOf(path));
     const own = replayDmaIn(trace, releaseOf(trace.kernel.version));
-    if (own === undefined) return;
     for (const name of ['v5.14', 'v5.16', 'v6.12']) {
       const other = replayDmaIn(trace, releaseOf(name));
-      if (other === undefined) continue;
       // An unmap of what is not mapped is warned of.
       expect({ name, warnings: other.warnings }).toEqual({ name, warnings: 0 });
       // Where the other fails to map, there is less to end.

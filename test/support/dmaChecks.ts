@@ -59,7 +59,7 @@ export function findIn(
     session.observers.push(check(session, (finding) => found.push(finding)));
   }
   session.observers.push(watch(session, found));
-  for (const row of trace.rows) if (!session.run(row)) break;
+  for (const row of trace.rows) session.run(row);
   session.finish();
   return found;
 }

@@ -11,15 +11,20 @@ export function replayDma(trace: Whole<DmaIommuTrace, DmaRow>, release: IommuRel
   const session = createDmaSession(trace, release);
   const differences = trace.problems.first.map(({ line, message }) => `line ${line}: ${message}`);
   let compared = 0;
-  watchDmaColumns(session, trace, true, ({ line, op, recorded, replayed }) => {
+  watchDmaColumns(session, trace, true, (row) => {
+    const [recorded, replayed] = [row.recorded(), row.replayed()];
     compared++;
     const names = differingColumns(recorded, replayed);
+    if (row.isReproduced !== (names.length === 0)) {
+      differences.push(`line ${row.line}: told as ${row.isReproduced ? '' : 'not '}reproduced`);
+    }
     if (names.length === 0) return;
     const [was, is] = [recorded, replayed].map((columns) => columnWords(columns, names));
-    differences.push(`line ${line}: ${op} recorded ${was}, replayed ${is}`);
+    differences.push(`line ${row.line}: ${row.op} recorded ${was}, replayed ${is}`);
   });
   for (const row of trace.rows) {
-    if (!session.run(row) || differences.length > 5) break;
+    session.run(row);
+    if (differences.length > 5) break;
   }
   session.finish();
   return { compared, differences };

@@ -18,12 +18,16 @@ export function replayIova(trace: Whole<IovaTrace, IovaRow>, release: IommuRelea
   const session = createIovaSession(trace, release);
   const differences = trace.problems.first.map((problem) => problem.message);
   let compared = 0;
-  watchIovaColumns(session, trace, ({ line, recorded, replayed }) => {
+  watchIovaColumns(session, trace, (row) => {
+    const [recorded, replayed] = [row.recorded(), row.replayed()];
     compared++;
     const names = differingColumns(recorded, replayed);
+    if (row.isReproduced !== (names.length === 0)) {
+      differences.push(`line ${row.line}: told as ${row.isReproduced ? '' : 'not '}reproduced`);
+    }
     if (names.length === 0) return;
     const [was, is] = [recorded, replayed].map((columns) => columnWords(columns, names));
-    differences.push(`line ${line}: recorded ${was}, replayed ${is}`);
+    differences.push(`line ${row.line}: recorded ${was}, replayed ${is}`);
   });
   for (const row of trace.rows) {
     session.run(row);

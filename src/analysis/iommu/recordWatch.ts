@@ -14,11 +14,7 @@ export interface RecordWatch {
   mismatches: number;
   /** The first of those. */
   first: RowMismatch[];
-  /** Line of the row at which the release's search never ends; rows behind it are mismatches. */
-  stoppedAt: number | undefined;
   onRow(columns: RowColumns): void;
-  /** For rows after a search that never ends. */
-  onUnreached(line: number): void;
 }
 
 /** Compares rows as they come, and keeps the first `keep` that differ. */
@@ -27,26 +23,20 @@ export function createRecordWatch(keep: number): RecordWatch {
     recorded: 0,
     mismatches: 0,
     first: [],
-    stoppedAt: undefined,
-    onRow({ line, op, recorded, replayed }) {
-      if (Object.keys(recorded).length === 0) return;
+    onRow(row) {
+      if (!row.isRecorded) return;
       watch.recorded++;
+      if (row.isReproduced) return;
+      const [recorded, replayed] = [row.recorded(), row.replayed()];
       const columns = differingColumns(recorded, replayed);
-      if (columns.length === 0) return;
-      miss({
-        line,
-        recorded: `${op}: ${columnWords(recorded, columns)}`,
+      watch.mismatches++;
+      if (watch.first.length === keep) return;
+      watch.first.push({
+        line: row.line,
+        recorded: `${row.op}: ${columnWords(recorded, columns)}`,
         replayed: columnWords(replayed, columns),
       });
     },
-    onUnreached(line) {
-      watch.recorded++;
-      miss({ line, recorded: 'a row', replayed: 'nothing: the search before it never ends' });
-    },
   };
-  function miss(mismatch: RowMismatch): void {
-    watch.mismatches++;
-    if (watch.first.length < keep) watch.first.push(mismatch);
-  }
   return watch;
 }

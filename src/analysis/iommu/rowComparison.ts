@@ -1,4 +1,4 @@
-import { columnWords, differingColumns, type RowColumns } from './columns.js';
+import { type Columns, columnWords, differingColumns, type RowColumns } from './columns.js';
 
 /** A row that two releases replay differently: the columns that differ, in words. */
 export interface RowDifference {
@@ -17,32 +17,29 @@ export interface RowComparison {
   /** Each replay tells its rows, the old one first. */
   onOld(columns: RowColumns): void;
   onNew(columns: RowColumns): void;
-  /** The replay is over, its search never ended; the other goes on. */
-  onUnreached(): void;
 }
 
 /** Compares two replays row by row and keeps the first `keep` differences. */
 export function createRowComparison(keep: number): RowComparison {
-  let pending: RowColumns | undefined;
+  let pending: { line: number; replayed: Columns } | undefined;
   const comparison: RowComparison = {
     rows: 0,
     different: 0,
     first: [],
-    onOld(columns) {
-      pending = columns;
+    onOld(row) {
+      pending = { line: row.line, replayed: row.replayed() };
     },
-    onNew({ line, op, replayed }) {
+    onNew(row) {
+      const { line, op } = row;
       if (pending?.line !== line) return;
       comparison.rows++;
+      const replayed = row.replayed();
       const names = differingColumns(pending.replayed, replayed);
       if (names.length === 0) return;
       comparison.different++;
       if (comparison.first.length === keep) return;
       const words = [pending.replayed, replayed].map((side) => columnWords(side, names));
       comparison.first.push({ line, op, old: words[0], new: words[1] });
-    },
-    onUnreached() {
-      pending = undefined;
     },
   };
   return comparison;

@@ -30,21 +30,31 @@ export interface DomainUsage {
   queue: { queued: number; waiting: number; flushes: number };
 }
 
-/** How broken up the free addresses of a domain are, up to the highest that is allowed. */
-function iovaSpace({ tree, setup }: IovaDomain, lastAllowed: number): IovaSpace {
-  let gaps = 0;
-  let largestGap = 0;
+/** Free stretches of a domain's addresses, from the lowest up to the highest that is allowed. */
+export function eachGap(
+  { tree, setup }: IovaDomain,
+  lastAllowed: number,
+  onGap: (pfn: number, count: number) => void,
+): void {
   let free = setup.startPfn;
   for (const block of tree.ranges.blocks) {
     for (const { lo, hi } of block) {
       const gap = Math.min(lo, lastAllowed + 1) - free;
-      if (gap > 0) {
-        gaps++;
-        largestGap = Math.max(largestGap, gap);
-      }
+      if (gap > 0) onGap(free, gap);
       free = Math.max(free, hi + 1);
     }
   }
+}
+
+/** How broken up the free addresses of a domain are, up to the highest that is allowed. */
+function iovaSpace(domain: IovaDomain, lastAllowed: number): IovaSpace {
+  const { tree } = domain;
+  let gaps = 0;
+  let largestGap = 0;
+  eachGap(domain, lastAllowed, (_, count) => {
+    gaps++;
+    largestGap = Math.max(largestGap, count);
+  });
   return { used: tree.used, usedPeak: tree.usedPeak, gaps, largestGap, lastAllowed };
 }
 

@@ -46,6 +46,7 @@ export function createTimerLog(): TimerLog {
       return at < 0 ? '' : pending.splice(at, 1)[0].words;
     },
     missed() {
+      if (pending.length === 0) return undefined;
       const missed = pending.filter(({ op }) => recorded.has(op));
       pending = [];
       return missed.length === 0 ? undefined : missed.map(({ words }) => words).join('; ');

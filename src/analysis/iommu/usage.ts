@@ -90,12 +90,12 @@ export function watchDmaUsage(session: DmaSession): MappingUsage[] {
   function count({ row, played }: DmaOutcome, granules: number): void {
     const own = usage[row.device];
     const isLink = row.op === 'iova_link' && played.result === '0';
-    if (played.dma === 'error') own.failed++;
+    if (played.failed) own.failed++;
     else if (MAPS.has(row.op)) {
       own.made++;
       if (row.failed) own.neverEnded++;
     }
-    if (played.dma === 'error' || !(MAPS.has(row.op) || isLink)) return;
+    if (played.failed || !(MAPS.has(row.op) || isLink)) return;
     const bytes = bytesOf(row);
     own.bytes += bytes;
     own.beyondNeed += granules * devices[row.device].table.granule - bytes;

@@ -15,6 +15,8 @@ export interface Bounce {
   nslots: number;
   /** The data in it. */
   data: ByteRange;
+  /** The buffer that the same id had mapped before. */
+  more: Bounce | undefined;
 }
 
 /** Who has which slots of the pool. */
@@ -30,6 +32,9 @@ export function createBounces({ player }: DmaSession): Bounces {
   return { pool, owners: new Array(pool.nslabs).fill(undefined) };
 }
 
+/** Filled by bounceOf(). */
+const taken = { slot: 0, nslots: 0 };
+
 /** The buffer that holds a part of what a row mapped; the part lies in the pool. */
 export function bounceOf(
   { player, release }: DmaSession,
@@ -40,10 +45,9 @@ export function bounceOf(
   const { minAlignMask, table } = player.devices[device];
   const low = (data.start | 0) & minAlignMask & (IO_TLB_SIZE - 1);
   const rounded = Math.ceil(data.length / table.granule) * table.granule;
-  const taken = { slot: 0, nslots: 0 };
   const believed = release.swiotlb.believesUnmapSize ? rounded : undefined;
   foretellRelease(pool, data.start, low, believed, taken);
-  return { device, line, ...taken, data };
+  return { device, line, slot: taken.slot, nslots: taken.nslots, data, more: undefined };
 }
 
 /** Notes that a buffer has its slots, or that nobody has them. */

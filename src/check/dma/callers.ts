@@ -7,6 +7,7 @@ import type { RuleId } from '../rules.js';
 import { sizeWords } from '../words.js';
 import type { DmaCheck } from './checks.js';
 import { isWithin, startOf } from './parts.js';
+import { forget, noLines, recall, remember } from './recentLines.js';
 import { callWords, countWords, findingAt } from './words.js';
 
 /** The call that ends what another made. */
@@ -35,32 +36,10 @@ const USES: ReadonlySet<string> = new Set([
 /** Directions as drivers write them. */
 const DIR_WORDS = ['bidirectional', 'to the device', 'from the device'];
 
-/** Ids of the past that are remembered at least; a use of an older one is told as of one never mapped. */
-const REMEMBERED = 2 ** 17;
-
-/** Lines by id. Two maps in turn: taking the oldest out of one costs more the longer it is in use. */
-interface RecentLines {
-  young: Map<number, number>;
-  old: Map<number, number>;
-}
-
-function noLines(): RecentLines {
-  return { young: new Map(), old: new Map() };
-}
-
-function remember(lines: RecentLines, id: number, line: number): void {
-  if (lines.young.size >= REMEMBERED) {
-    lines.old = lines.young;
-    lines.young = new Map();
-  }
-  lines.young.set(id, line);
-}
-
-function recall({ young, old }: RecentLines, id: number): number | undefined {
-  return young.get(id) ?? old.get(id);
-}
-
-/** What dma-debug would say of the callers (kernel/dma/debug.c), by the ids of the trace. */
+/**
+ * What dma-debug would say of the callers (kernel/dma/debug.c), by the ids of the trace. A use of an id
+ * that was ended long ago is told as of one never mapped.
+ */
 export const createCallerCheck: DmaCheck = (session, tell) => {
   const { player } = session;
   const { devices } = player;
@@ -171,16 +150,13 @@ export const createCallerCheck: DmaCheck = (session, tell) => {
     }
     if (!ENDS.has(row.op)) return;
     excused.delete(row.id);
-    failed.young.delete(row.id);
-    failed.old.delete(row.id);
+    forget(failed, row.id);
     if (mapping !== undefined) remember(ended, row.id, row.line);
   }
 
   function checkFailure({ row, played }: DmaOutcome): void {
-    const hasFailed = played.dma === 'error';
-    const isRecorded = row.failed || row.dma.length > 0;
-    if (row.failed || (hasFailed && !isRecorded)) remember(failed, row.id, row.line);
-    else if (hasFailed) excused.add(row.id);
+    if (row.failed) remember(failed, row.id, row.line);
+    else if (played.failed) excused.add(row.id);
   }
 
   return {

@@ -3,6 +3,7 @@ import type { Finding } from '../finding.js';
 import { createCallerCheck } from './callers.js';
 import { createCopyCheck } from './copies.js';
 import { createExposureCheck } from './exposure.js';
+import { createFailureCheck } from './failures.js';
 import { createStaleMappingCheck } from './staleMapping.js';
 import { createTrustedCheck } from './trusted.js';
 
@@ -11,6 +12,7 @@ export type DmaCheck = (session: DmaSession, tell: (finding: Finding) => void) =
 
 /** Every family, in the order in which findings of one row are told. */
 export const DMA_CHECKS: readonly DmaCheck[] = [
+  createFailureCheck,
   createCallerCheck,
   createStaleMappingCheck,
   createExposureCheck,

@@ -1,6 +1,6 @@
 import { type ByteRange, readOutside } from '../../dma/access.js';
 import { isBounced } from '../../dma/bounce.js';
-import { Origin, type Piece } from '../../dma/memory.js';
+import { isZeroed, Origin, type Piece } from '../../dma/memory.js';
 import type { DmaRow } from '../../events/iommu.js';
 import { Right, runAt } from '../../iommu/pageTable.js';
 import type { DmaOutcome } from '../../replay/dmaIommu/session.js';
@@ -16,22 +16,24 @@ import { callWords, countWords, findingAt } from './words.js';
 /** What a device reaches around a bounce buffer of its own. */
 interface Exposure {
   bounce: Bounce;
-  row: DmaRow;
   part: Part;
   /** All that the buffer's granules lead to. */
   reach: ByteRange;
   /** What of it lies in front of the buffer's slots and behind them. */
-  outside: ByteRange[];
+  outside: readonly ByteRange[];
   isReadable: boolean;
   /** Said to leak already. */
   isTold: boolean;
 }
 
+const NOTHING: readonly never[] = [];
+
 /** What of a range lies in front of another and behind it. */
-function around(range: ByteRange, inner: ByteRange): ByteRange[] {
+function around(range: ByteRange, inner: ByteRange): readonly ByteRange[] {
   const front = inner.start - range.start;
   const innerEnd = inner.start + inner.length;
   const back = range.start + range.length - innerEnd;
+  if (front <= 0 && back <= 0) return NOTHING;
   const outside: ByteRange[] = [];
   if (front > 0) outside.push({ start: range.start, length: front });
   if (back > 0) outside.push({ start: innerEnd, length: back });
@@ -62,8 +64,11 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
   const { player } = session;
   const { devices, system } = player;
   const bounces = createBounces(session);
-  const byId = new Map<number, Exposure[]>();
-  /** Of buffers whose granules go beyond their slots, by the slots outside that they reach. */
+  /** The last buffer of each id; it leads to the others. */
+  const byId = new Map<number, Bounce>();
+  /** Of buffers whose granules go beyond their slots. */
+  const exposures = new Map<Bounce, Exposure>();
+  /** The same by the slots outside that they reach. */
   const exposers = new Map<number, Set<Exposure>>();
 
   function exposureOf(row: DmaRow, part: Part): Exposure {
@@ -74,7 +79,6 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
     const reach = { start: run?.phys ?? part.data.start, length: count * table.granule };
     return {
       bounce,
-      row,
       part,
       reach,
       outside: around(reach, slotsRange(bounces, bounce)),
@@ -91,6 +95,14 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
         visit(slot);
       }
     }
+  }
+
+  /** Whether all that a buffer's granules hold besides its data is zero, as it mostly is. */
+  function isBare({ reach, part: { data } }: Exposure): boolean {
+    const end = reach.start + reach.length;
+    const front = Math.min(data.start, end);
+    const back = Math.max(data.start + data.length, reach.start);
+    return isZeroed(system.memory, reach.start, front) && isZeroed(system.memory, back, end);
   }
 
   /** Bytes in a range that are not zero and of no live buffer of the device. */
@@ -136,7 +148,8 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
   }
 
   function checkPadding(row: DmaRow, made: readonly Exposure[]): void {
-    const leaking = made.filter(({ isReadable }) => isReadable);
+    const leaking = made.filter((one) => one.isReadable && !isBare(one));
+    if (leaking.length === 0) return;
     const pieces = leaking.flatMap((one) => {
       const found = foreignIn(one.reach, row.device);
       one.isTold = found.length > 0;
@@ -156,33 +169,46 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
   function checkMap(outcome: DmaOutcome): void {
     const { row } = outcome;
     const device = devices[row.device];
-    const parts = partsMade(outcome).filter(({ data }) => isBounced(device, data.start));
-    if (parts.length === 0) return;
-    const made = parts.map((part) => exposureOf(row, part));
-    for (const { bounce } of made) setOwner(bounces, bounce, bounce);
-    const before = byId.get(row.id);
-    if (before === undefined) byId.set(row.id, made);
-    else before.push(...made);
+    const made: Exposure[] = [];
+    for (const part of partsMade(outcome)) {
+      if (isBounced(device, part.data.start)) made.push(exposureOf(row, part));
+    }
+    if (made.length === 0) return;
+    for (const { bounce } of made) {
+      setOwner(bounces, bounce, bounce);
+      bounce.more = byId.get(row.id);
+      byId.set(row.id, bounce);
+    }
     const exposed = made.filter(({ outside }) => outside.length > 0);
     if (exposed.length > 0) tellExposed(row, exposed);
     checkPadding(row, made);
+    if (exposers.size === 0 && exposed.length === 0) return;
     for (const one of exposed) {
+      exposures.set(one.bounce, one);
       eachSlot(one, (slot) => {
         const those = exposers.get(slot) ?? new Set();
         exposers.set(slot, those.add(one));
       });
     }
-    checkNeighbours(row, made);
+    for (const { bounce } of made) checkNeighbours(row, bounce);
   }
 
-  /** After data came into buffers: whether others' devices can read it. */
-  function checkNeighbours(row: DmaRow, filled: readonly Exposure[]): void {
-    if (exposers.size === 0) return;
-    for (const { bounce } of filled) {
-      for (let n = 0; n < bounce.nslots; n++) {
-        for (const one of exposers.get(bounce.slot + n) ?? []) checkNeighbour(row, bounce, one);
-      }
+  /** After data came into a buffer: whether others' devices can read it. */
+  function checkNeighbours(row: DmaRow, filled: Bounce): void {
+    for (let n = 0; n < filled.nslots; n++) {
+      for (const one of exposers.get(filled.slot + n) ?? []) checkNeighbour(row, filled, one);
     }
+  }
+
+  /** The same for all buffers of an id, in the order in which they were mapped. */
+  function checkAllNeighbours(row: DmaRow): void {
+    if (exposers.size > 0) for (const bounce of buffersOf(row.id)) checkNeighbours(row, bounce);
+  }
+
+  function buffersOf(id: number): Bounce[] {
+    const buffers: Bounce[] = [];
+    for (let one = byId.get(id); one !== undefined; one = one.more) buffers.push(one);
+    return buffers.reverse();
   }
 
   function checkNeighbour(row: DmaRow, filled: Bounce, one: Exposure): void {
@@ -204,8 +230,11 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
   }
 
   function forget(id: number): void {
-    for (const one of byId.get(id) ?? []) {
-      setOwner(bounces, one.bounce);
+    for (let bounce = byId.get(id); bounce !== undefined; bounce = bounce.more) {
+      setOwner(bounces, bounce);
+      const one = exposures.get(bounce);
+      if (one === undefined) continue;
+      exposures.delete(bounce);
       eachSlot(one, (slot) => {
         const those = exposers.get(slot);
         those?.delete(one);
@@ -220,7 +249,7 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
       const { row } = outcome;
       if (!devices[row.device].untrusted || outcome.mapping === undefined) return;
       if (UNMAPS.has(row.op)) forget(row.id);
-      else if (BRINGS_DATA.has(row.op)) checkNeighbours(row, byId.get(row.id) ?? []);
+      else if (BRINGS_DATA.has(row.op)) checkAllNeighbours(row);
       else checkMap(outcome);
     },
   };

@@ -31,6 +31,8 @@ interface Stale extends Linked<Stale> {
   unmappedIn: number;
 }
 
+const NONE: readonly never[] = [];
+
 /** Granules of an extent that are mapped, the highest first. */
 function mappedIn(table: PageTable, { lo, hi }: Extent): (Extent & { phys: number })[] {
   const found: (Extent & { phys: number })[] = [];
@@ -42,8 +44,18 @@ function mappedIn(table: PageTable, { lo, hi }: Extent): (Extent & { phys: numbe
   return found;
 }
 
+/** Whether any granule of extents is mapped; none is after an ordinary unmap. */
+function isAnyMapped(table: PageTable, extents: readonly Extent[]): boolean {
+  for (const { lo, hi } of extents) {
+    const run = floorOf(table.runs, hi);
+    if (run !== undefined && run.hi >= lo) return true;
+  }
+  return false;
+}
+
 /** Members of an order that overlap an extent. */
-function overlapping(order: Order<Stale>, { lo, hi }: Extent): Stale[] {
+function overlapping(order: Order<Stale>, { lo, hi }: Extent): readonly Stale[] {
+  if (order.size === 0) return NONE;
   const found: Stale[] = [];
   for (let one = floorOf(order, hi); one !== undefined && one.hi >= lo; one = one.prev) {
     found.push(one);
@@ -202,6 +214,7 @@ export const createStaleMappingCheck: DmaCheck = (session, tell) => {
         const gone = extents.get(row.id);
         if (gone === undefined || mapping === undefined) return;
         extents.delete(row.id);
+        if (!isAnyMapped(table, gone)) return;
         checkLeft(row, gone, mapping.line, () => reason(outcome));
       } else if (made !== undefined) {
         keep(row, extentsOf(made, added));

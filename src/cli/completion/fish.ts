@@ -33,9 +33,9 @@ function commandLines({ name, options, argument }: CommandShape, index: number):
   return argument === undefined ? lines : [`${head} ${argumentWords(argument)}`, ...lines];
 }
 
-function optionWords({ long, short, description, value }: OptionShape): string {
+function optionWords({ long, short, description, value, isOptional }: OptionShape): string {
   const forms = `${short === undefined ? '' : ` -s ${short.slice(1)}`} -l ${long.slice(2)}`;
-  return `${forms}${value === undefined ? '' : ` ${valueWords(value)}`} -d ${quoted(description)}`;
+  return `${forms}${value === undefined || isOptional ? '' : ` ${valueWords(value)}`} -d ${quoted(description)}`;
 }
 
 function argumentWords(value: Value): string {

@@ -20,6 +20,8 @@ export interface OptionShape {
   description: string;
   /** Undefined for an option that stands alone. */
   value: Value | undefined;
+  /** The value may be left out. */
+  isOptional: boolean;
 }
 
 /** A command, as a shell completes it. */
@@ -52,6 +54,7 @@ function optionShape(option: Option): OptionShape {
     short: short ?? undefined,
     description: description.replace(/\s+/g, ' ').replace(/[:;,.] .*/, ''),
     value: option.required || option.optional ? whatFollows(option) : undefined,
+    isOptional: option.optional,
   };
 }
 

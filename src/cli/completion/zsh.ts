@@ -47,9 +47,9 @@ function commandCase({ name, options, argument }: CommandShape): string {
 }
 
 /** `'*--file[what it is]: :_files'`. */
-function optionSpec({ long, short, description, value }: OptionShape): string {
+function optionSpec({ long, short, description, value, isOptional }: OptionShape): string {
   const words = description.replaceAll('\\', '\\\\').replace(/[[\]:]/g, '\\$&');
-  const after = value === undefined ? '' : `: :${action(value)}`;
+  const after = value === undefined ? '' : `${isOptional ? '::' : ':'} :${action(value)}`;
   const forms = short === undefined ? [long] : [short, long];
   // Options may stand several times: which may not, the program says.
   return forms

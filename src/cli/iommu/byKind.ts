@@ -6,6 +6,18 @@ import type { ReplayOptions } from '../options.js';
 import type { Output } from '../output.js';
 import type { IommuInput } from './run.js';
 
+/** @throws UserError for options that say nothing about a trace of the slot allocator */
+export function refuseIommuOptions(path: string, { iommu, device }: ReplayOptions): void {
+  if (iommu.length > 0) {
+    throw new UserError(`${path}: --iommu is for IOMMU traces (${IOMMU_FORMATS.join(', ')})`);
+  }
+  if (device.some(({ untrusted }) => untrusted !== undefined)) {
+    throw new UserError(
+      `${path}: --device with untrusted= is for dma-iommu traces; in this one all is bounced already`,
+    );
+  }
+}
+
 /**
  * Does with each trace what its kind asks for: this is where IOMMU traces part from those of swiotlb.
  * @param iommu what to do with an `#iova-trace` or `#dma-iommu-trace`
@@ -21,9 +33,7 @@ export function byKind(
     try {
       const format = iommuFormatOf(source, options.inputFormat);
       if (format !== undefined) return await iommu({ path, source, format }, output);
-      if (options.iommu.length > 0) {
-        throw new UserError(`${path}: --iommu is for IOMMU traces (${IOMMU_FORMATS.join(', ')})`);
-      }
+      refuseIommuOptions(path, options);
       return await swiotlb(path, output, source);
     } finally {
       source.close();

@@ -1,8 +1,9 @@
-import { countLevel } from '../../check/finding.js';
+import { UserError } from '../../events/errors.js';
 import type { IommuTally } from '../../formats/iommuRead.js';
 import { iommuReportJson } from '../../render/iommu/json.js';
 import { iommuReportText } from '../../render/iommu/text.js';
 import {
+  countOfLevel,
   type IommuReport,
   type IommuTraceSummary,
   watchForIommuReport,
@@ -11,7 +12,8 @@ import { Exit } from '../exit.js';
 import type { ReplayOptions } from '../options.js';
 import { type Output, renderOptions } from '../output.js';
 import type { FailOn } from '../replayCommand.js';
-import { chooseIommuRelease, type IommuInput, replayIommu, strictIommuProblem } from './run.js';
+import { chooseIommuRelease } from './choice.js';
+import { type IommuInput, replayIommu, strictIommuProblem } from './run.js';
 
 interface Options extends ReplayOptions {
   output: string;
@@ -45,10 +47,13 @@ export async function replayIommuReport(
   options: Options,
   isFurther: boolean,
 ): Promise<number> {
+  if (!options.json && options.output === 'html') {
+    throw new UserError(`${input.path}: --output html is for traces of swiotlb; use text or json`);
+  }
   const { tally, runs, reason } = await replayIommu(
     input,
     options,
-    (kernel) => chooseIommuRelease(options.kernel, kernel),
+    (kernel) => chooseIommuRelease(options.kernel, kernel, input.format),
     watchForIommuReport,
   );
   const report = runs[0].watch.report(summaryOf(input, tally), reason, toldBy(tally));
@@ -60,10 +65,9 @@ export async function replayIommuReport(
   return strictIommuProblem(options, input.path, tally) ?? verdict(report, options.failOn);
 }
 
-function verdict({ counts, losses, stoppedAt }: IommuReport, failOn: FailOn): number {
-  const hangs = stoppedAt === undefined ? 0 : 1;
-  const errors = failOn === 'never' ? 0 : countLevel(counts, 'error') + hangs;
-  const warnings = failOn === 'warning' ? countLevel(counts, 'warning') : 0;
+function verdict({ counts, losses }: IommuReport, failOn: FailOn): number {
+  const errors = failOn === 'never' ? 0 : countOfLevel(counts, 'error');
+  const warnings = failOn === 'warning' ? countOfLevel(counts, 'warning') : 0;
   if (errors + warnings > 0) return Exit.found;
   return losses.length > 0 ? Exit.unproved : Exit.ok;
 }

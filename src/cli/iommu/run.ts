@@ -1,31 +1,19 @@
+import { createRecordWatch, type RecordWatch } from '../../analysis/iommu/recordWatch.js';
+import { watchColumns } from '../../analysis/iommu/watchColumns.js';
 import { UserError } from '../../events/errors.js';
-import type { DmaIommuTrace, IommuKernelLine, IovaTrace } from '../../events/iommu.js';
-import { emptyTraceInfo } from '../../events/trace.js';
+import type { IommuKernelLine, IovaTrace } from '../../events/iommu.js';
 import { type IommuFormat, type IommuTally, readIommuTrace } from '../../formats/iommuRead.js';
 import type { IommuRelease } from '../../kernel/iommuRelease.js';
-import {
-  findIommuRelease,
-  latestIommuRelease,
-  nearestIommuReleases,
-  withLargeGranules,
-} from '../../kernel/iommuSelect.js';
-import { placeRelease } from '../../kernel/select.js';
-import type { PlacedRelease } from '../../pipeline/choice.js';
-import { readBeside } from '../../pipeline/feed.js';
 import { lossLines } from '../../render/losses.js';
-import {
-  type IommuOverrides,
-  overrideDma,
-  overrideIova,
-  refusedGranule,
-} from '../../replay/iommuOverrides.js';
+import { overrideDma, overrideIova } from '../../replay/iommuOverrides.js';
 import { createDmaReplay, createIovaReplay, type IommuReplay } from '../../replay/iommuReplay.js';
 import type { Source } from '../../source/open.js';
 import { complain } from '../eachTrace.js';
 import { Exit } from '../exit.js';
 import type { ReplayOptions } from '../options.js';
-import { kernelNamed } from '../policies.js';
 import { createProgress } from '../progress.js';
+import { bootable, type IommuChoice, kernelOf } from './choice.js';
+import { notesOn, notesOnDevices, overridesOf, refuseOptions, tellUnmatched } from './settings.js';
 
 /** An opened IOMMU trace. */
 export interface IommuInput {
@@ -33,15 +21,6 @@ export interface IommuInput {
   path: string;
   source: Source;
   format: IommuFormat;
-}
-
-/** Which releases a trace is replayed in. */
-export interface IommuChoice {
-  releases: IommuRelease[];
-  /** Why, where the name that was given does not say it. */
-  reason: string | undefined;
-  /** Releases that would stop at boot are replayed as if granules larger than a page were allowed. */
-  allowsLargeGranules?: boolean;
 }
 
 /** A replay and what watches it. */
@@ -53,97 +32,28 @@ export interface IommuWatched<W> {
 /** A trace that has been replayed. */
 export interface IommuReplayed<W> {
   tally: IommuTally;
+  /** One per release of the choice; one alone after an election. */
   runs: IommuWatched<W>[];
   reason: string | undefined;
+  /** What the releases do not do for this trace; among the tally's assumptions too. */
+  notes: string[];
 }
 
-/** What watches a replay; told of rows that it does not reach. */
-export interface IommuWatch {
-  onUnreached?(line: number): void;
-}
+/** A replay in the race for the newest release that gives every recorded row. */
+type Candidate<W> = IommuWatched<W> & { record: RecordWatch | undefined };
 
-/** The release of that name, or a message that helps. */
-export function requireIommuRelease(name: string): IommuRelease {
-  if (name === 'latest') return latestIommuRelease();
-  const kernel = kernelNamed(name);
-  if (typeof kernel !== 'string') return withBouncer(kernel);
-  const release = findIommuRelease(name);
-  if (release !== undefined) return release;
-  const near = nearestIommuReleases(name);
-  throw new UserError(
-    `unknown kernel ${name}: the nearest whose IOMMU code can be replayed` +
-      ` ${near.length === 1 ? 'is' : 'are'} ${near.join(', ')}; any tag from v5.10 on, a stable version,` +
-      ' or v5.14+s1 to v5.14+s1-5 will do',
-  );
-}
-
-/** The IOMMU code of a policy's base, with bounce buffers from the policy. */
-function withBouncer({ release: swiotlb }: PlacedRelease): IommuRelease {
-  const base = requireIommuRelease(swiotlb.name.replace(/\+.*/, ''));
-  return { ...base, name: swiotlb.name, kind: 'patched', swiotlb };
-}
-
-/** The release that `--kernel` names, or that its absence means: the recorded one. */
-export function chooseIommuRelease(
-  name: string | undefined,
-  { version }: IommuKernelLine,
-): IommuChoice {
-  if (name !== undefined && name !== 'recorded') {
-    return { releases: [requireIommuRelease(name)], reason: undefined };
+/** The newest release that gives every recorded row, and why it is that. */
+function elect<W>(candidates: readonly Candidate<W>[]): { elected: Candidate<W>; reason: string } {
+  const exact = candidates.findLast(({ record }) => record?.mismatches === 0);
+  const elected = exact ?? candidates[candidates.length - 1];
+  if (exact === undefined) {
+    return { elected, reason: 'the latest: no release gives all the recorded rows' };
   }
-  const release = findIommuRelease(version);
-  if (release === undefined) {
-    const near = nearestIommuReleases(version).join(', ');
-    throw new UserError(
-      version === ''
-        ? 'the trace does not name its kernel: choose one with --kernel, or give the boot log with --dmesg'
-        : `the trace was recorded on ${version}, which cannot be replayed: choose one with --kernel, such as ${near}`,
-    );
-  }
-  return { releases: [release], reason: 'the one that the trace names' };
-}
-
-function refuseOptions(options: ReplayOptions, { path, format }: IommuInput): void {
-  // A recording by probes does not name its kernel: the boot log beside it does.
-  const isDmesgIdle = options.dmesg !== undefined && format !== 'iova-text';
-  const wrong = options.swiotlb !== undefined ? '--swiotlb' : isDmesgIdle && '--dmesg';
-  if (!wrong) return;
-  throw new UserError(
-    `${path}: ${wrong} says nothing about an ${format} trace, which declares its pool;` +
-      ' --pool base=,nslabs=,areas= changes it',
-  );
-}
-
-/** The release of the kernel that a boot log names; empty where that cannot be placed. */
-async function kernelOf(path: string): Promise<string> {
-  const info = emptyTraceInfo();
-  await readBeside(path, info);
-  return (info.kernel && placeRelease(info.kernel)?.release?.name) ?? '';
-}
-
-function overridesOf(options: ReplayOptions): IommuOverrides {
-  return {
-    pageSize: options.pageSize,
-    pools: options.pool,
-    devices: options.device,
-    iommu: Object.assign({}, ...options.iommu),
-  };
-}
-
-/** A release that boots with these granules. */
-function bootable(
-  trace: IovaTrace | DmaIommuTrace,
-  granules: readonly number[],
-  release: IommuRelease,
-  choice: IommuChoice,
-): IommuRelease {
-  const granule = refusedGranule(trace, granules, release);
-  if (granule === undefined) return release;
-  if (choice.allowsLargeGranules) return withLargeGranules(release);
-  throw new UserError(
-    `${release.name} stops at boot with an IOMMU granule of ${granule} and pages of ${trace.kernel.pageSize} bytes:` +
-      ` --kernel ${release.name}+large-granules replays what was proposed for that`,
-  );
+  const reason =
+    exact.record?.recorded === 0
+      ? 'the latest: the trace records no results'
+      : 'the newest that gives every recorded row';
+  return { elected, reason };
 }
 
 /**
@@ -151,7 +61,7 @@ function bootable(
  * @param attach sets up what watches a replay
  * @throws UserError for what the user can mend
  */
-export async function replayIommu<W extends IommuWatch>(
+export async function replayIommu<W>(
   input: IommuInput,
   options: ReplayOptions,
   choose: (kernel: IommuKernelLine) => IommuChoice,
@@ -161,21 +71,25 @@ export async function replayIommu<W extends IommuWatch>(
   const { source, format } = input;
   const overrides = overridesOf(options);
   const progress = createProgress(source, process.stderr);
-  let reason: string | undefined;
-  let runs: (IommuWatched<W> & { isOver: boolean })[] | undefined;
+  let choice: IommuChoice | undefined;
+  let runs: Candidate<W>[] | undefined;
   let iova: IovaTrace | undefined;
+  const notes: string[] = [];
   const kernelBeside = options.dmesg === undefined ? '' : await kernelOf(options.dmesg);
 
   function start(
-    trace: IovaTrace | DmaIommuTrace,
-    granules: readonly number[],
-    create: (release: IommuRelease) => IommuReplay,
-  ): NonNullable<typeof runs> {
-    const choice = choose(trace.kernel);
-    reason = choice.reason;
-    return choice.releases.map((release) => {
-      const replay = create(bootable(trace, granules, release, choice));
-      return { replay, watch: attach(replay), isOver: false };
+    kernel: IommuKernelLine,
+    create: (release: IommuRelease, chosen: IommuChoice, n: number) => IommuReplay,
+  ): void {
+    const chosen = choose(kernel);
+    choice = chosen;
+    runs = chosen.releases.map((release, n) => {
+      const replay = create(release, chosen, n);
+      const watch = attach(replay);
+      if (!chosen.elects) return { replay, watch, record: undefined };
+      const record = createRecordWatch(0);
+      watchColumns(replay, false, record.onRow);
+      return { replay, watch, record };
     });
   }
 
@@ -186,10 +100,10 @@ export async function replayIommu<W extends IommuWatch>(
   }
 
   function play(row: Parameters<IommuReplay['run']>[0]): void {
-    for (const run of runs ?? []) {
-      if (run.isOver) run.watch.onUnreached?.(row.line);
-      else if (!run.replay.run(row)) run.isOver = true;
-    }
+    for (const { replay } of runs ?? []) replay.run(row);
+    if (!choice?.elects) return;
+    // Who differs is out, but for the last, which is replayed if nobody is left.
+    runs = runs?.filter(({ record }, n, all) => n === all.length - 1 || record?.mismatches === 0);
   }
 
   try {
@@ -202,7 +116,9 @@ export async function replayIommu<W extends IommuWatch>(
             read.kernel.version ||= kernelBeside;
             const trace = overrideIova(read, overrides);
             const granules = trace.domains.map(({ granule }) => granule);
-            runs = start(trace, granules, (release) => createIovaReplay(trace, release));
+            start(trace.kernel, (release, chosen) =>
+              createIovaReplay(trace, bootable(trace, granules, release, chosen)),
+            );
             iova = trace;
           }
           if (read.domains.length > iova.domains.length) declareMore(iova, read);
@@ -210,9 +126,13 @@ export async function replayIommu<W extends IommuWatch>(
         },
         dma(read, row) {
           if (runs === undefined) {
-            const trace = overrideDma(read, overrides);
-            const granules = trace.devices.map(({ granule }) => granule);
-            runs = start(trace, granules, (release) => createDmaReplay(trace, release));
+            tellUnmatched(input.path, options, read);
+            start(read.kernel, (release, chosen, n) => {
+              const pools = [...overrides.pools, ...(chosen.pools?.[n] ?? [])];
+              const trace = overrideDma(read, { ...overrides, pools });
+              const granules = trace.devices.map(({ granule }) => granule);
+              return createDmaReplay(trace, bootable(trace, granules, release, chosen));
+            });
           }
           play(row);
         },
@@ -220,8 +140,18 @@ export async function replayIommu<W extends IommuWatch>(
       () => progress.tick(),
     );
     if (runs === undefined) throw nothingRead(input, tally);
-    for (const { replay } of runs) replay.finish();
-    return { tally, runs, reason };
+    const election = choice?.elects ? elect(runs) : undefined;
+    if (election !== undefined) runs = [election.elected];
+    for (const { replay } of runs) {
+      replay.finish();
+      if (replay.kind === 'dma-iommu') notes.push(...notesOnDevices(replay.trace, replay.release));
+    }
+    const told = [...notesOn(tally.trace.kernel, options), ...notes];
+    tally.assumptions.push(...told.map((message) => ({ line: undefined, message })));
+    return { tally, runs, reason: election?.reason ?? choice?.reason, notes };
+  } catch (error) {
+    const isNamed = !(error instanceof UserError) || error.message.startsWith(source.name);
+    throw isNamed ? error : new UserError(`${source.name}: ${error.message}`);
   } finally {
     progress.end();
   }

@@ -5,13 +5,8 @@ import { lossesJson, lossLines } from '../../render/losses.js';
 import { Exit } from '../exit.js';
 import type { OutputOptions, ReplayOptions } from '../options.js';
 import type { Output } from '../output.js';
-import {
-  chooseIommuRelease,
-  type IommuInput,
-  type IommuReplayed,
-  replayIommu,
-  strictIommuProblem,
-} from './run.js';
+import { chooseIommuRelease } from './choice.js';
+import { type IommuInput, type IommuReplayed, replayIommu, strictIommuProblem } from './run.js';
 
 /** Mismatches that a result lists. */
 const KEPT = 20;
@@ -28,7 +23,7 @@ export async function verifyIommu(
   const replayed = await replayIommu(
     input,
     options,
-    (kernel) => chooseIommuRelease(options.kernel, kernel),
+    (kernel) => chooseIommuRelease(options.kernel, kernel, input.format),
     (replay) => {
       const watch = createRecordWatch(KEPT);
       watchColumns(replay, true, watch.onRow);
@@ -72,7 +67,7 @@ function verifyJson(
 
 function verifyText(
   { path }: IommuInput,
-  { tally, runs: [{ watch, replay }], reason }: IommuReplayed<RecordWatch>,
+  { tally, runs: [{ watch, replay }], reason, notes }: IommuReplayed<RecordWatch>,
   status: number,
 ): string {
   const { recorded, mismatches, first } = watch;
@@ -89,6 +84,7 @@ function verifyText(
     lines.push(harmless(`  line ${line}  recorded ${was}; ${kernel} gives ${replayed}`));
   }
   if (mismatches > SHOWN) lines.push(`  and ${mismatches - SHOWN} more`);
+  lines.push(...notes.map((note) => `  assumed ${harmless(note)}`));
   const { problems } = tally.trace;
   if (problems.count > 0) {
     const [{ line, message }] = problems.first;

@@ -84,7 +84,7 @@ export function recognisesIovaText(lines: Buffer): boolean {
  */
 export function createIovaTextReader(onRow: (row: IovaRow) => void): TraceReader<IovaTrace> {
   const trace: IovaTrace = {
-    kernel: { version: '', identical: [], pageSize: 4096, cpus: 1 },
+    kernel: { version: '', identical: [], pageSize: 4096, assumesPageSize: true, cpus: 1 },
     domains: [],
     problems: { count: 0, first: [] },
     assumptions: [],
@@ -105,7 +105,10 @@ export function createIovaTextReader(onRow: (row: IovaRow) => void): TraceReader
     const known = info.losses.length;
     if (readCaptureLine(text, line, info)) {
       if (info.kernel !== undefined) trace.kernel.version = info.kernel;
-      if (info.pageSize !== undefined) trace.kernel.pageSize = info.pageSize;
+      if (info.pageSize !== undefined) {
+        trace.kernel.pageSize = info.pageSize;
+        trace.kernel.assumesPageSize = false;
+      }
     } else if (losses.readLine(text, line)) {
       const cpus = /#P:(\d{1,4})\b/.exec(text);
       if (cpus !== null) trace.kernel.cpus = Math.max(1, Number(cpus[1]));

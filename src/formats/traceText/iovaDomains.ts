@@ -118,11 +118,7 @@ export function createIovaDomains(trace: IovaTrace): IovaDomains {
 }
 
 /** What no probe at the IOVA allocator tells. */
-function tellUnknown({ kernel, assumptions }: IovaTrace): void {
-  if (kernel.version === '') {
-    const message = `the text does not name its kernel; pages are taken to be of ${kernel.pageSize} bytes`;
-    assumptions.push({ line: undefined, message });
-  }
+function tellUnknown({ assumptions }: IovaTrace): void {
   assumptions.push({
     line: undefined,
     message:

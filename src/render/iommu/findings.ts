@@ -1,13 +1,12 @@
 import type { ChalkInstance } from 'chalk';
-import { countLevel, type Finding, type Level } from '../../check/finding.js';
-import { RULES, type RuleId } from '../../check/rules.js';
+import { type Finding, LEVELS, type Level } from '../../check/finding.js';
+import { RULES } from '../../check/rules.js';
+import { countOfLevel, type FindingCount } from '../../report/iommuReport.js';
 import { counted, wrap } from '../columns.js';
 import { harmless } from '../harmless.js';
 
-/** Findings of one rule that are shown in full. */
+/** Findings of one rule and level that are shown in full. */
 const SHOWN = 5;
-
-const LEVELS: readonly Level[] = ['error', 'warning', 'note'];
 
 /** The colour of a level. */
 function paint(chalk: ChalkInstance, level: Level): (text: string) => string {
@@ -16,9 +15,9 @@ function paint(chalk: ChalkInstance, level: Level): (text: string) => string {
 }
 
 /** Errors and warnings in words; `nothing wrong found` where there are none. */
-export function verdictWords(counts: ReadonlyMap<RuleId, number>, chalk: ChalkInstance): string {
+export function verdictWords(counts: readonly FindingCount[], chalk: ChalkInstance): string {
   const found = LEVELS.slice(0, 2).flatMap((level) => {
-    const count = countLevel(counts, level);
+    const count = countOfLevel(counts, level);
     return count === 0 ? [] : [paint(chalk, level)(counted(count, level))];
   });
   return found.length === 0 ? chalk.green('nothing wrong found') : found.join(', ');
@@ -36,21 +35,18 @@ function findingLines({ line, device, message, related }: Finding, width: number
 /** Findings by rule, the worst first; none for none. */
 export function findingsSection(
   findings: readonly Finding[],
-  counts: ReadonlyMap<RuleId, number>,
+  counts: readonly FindingCount[],
   width: number,
   chalk: ChalkInstance,
 ): string[] {
-  if (counts.size === 0) return [];
+  if (counts.length === 0) return [];
   const lines = [chalk.bold('Findings')];
-  const rules = [...counts.keys()].sort(
-    (a, b) => LEVELS.indexOf(RULES[a].level) - LEVELS.indexOf(RULES[b].level),
-  );
-  for (const rule of rules) {
-    const { level, summary } = RULES[rule];
-    const count = counts.get(rule) ?? 0;
+  const worstFirst = [...counts].sort((a, b) => LEVELS.indexOf(a.level) - LEVELS.indexOf(b.level));
+  for (const { rule, level, count } of worstFirst) {
+    const { summary } = RULES[rule];
     lines.push(`  ${paint(chalk, level)(level)}  ${chalk.bold(rule)} (${count}): ${summary}`);
-    const ofRule = findings.filter((finding) => finding.rule === rule).slice(0, SHOWN);
-    for (const finding of ofRule) lines.push(...findingLines(finding, width));
+    const alike = findings.filter((finding) => finding.rule === rule && finding.level === level);
+    for (const finding of alike.slice(0, SHOWN)) lines.push(...findingLines(finding, width));
     if (count > SHOWN) lines.push(`    and ${count - SHOWN} more`);
   }
   return lines;

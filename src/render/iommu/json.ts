@@ -1,7 +1,17 @@
-import { type Finding, KEPT_PER_RULE } from '../../check/finding.js';
+import { type Finding, KEPT_PER_RULE, LEVELS } from '../../check/finding.js';
 import { hex } from '../../events/numbers.js';
-import { areIommuDifferent, IOMMU_DIFF_SCHEMA, type IommuDiff } from '../../report/iommuDiff.js';
-import { IOMMU_REPORT_SCHEMA, type IommuReport } from '../../report/iommuReport.js';
+import {
+  areIommuDifferent,
+  IOMMU_DIFF_SCHEMA,
+  type IommuDiff,
+  regressionsIn,
+} from '../../report/iommuDiff.js';
+import {
+  countOfLevel,
+  countsByRule,
+  IOMMU_REPORT_SCHEMA,
+  type IommuReport,
+} from '../../report/iommuReport.js';
 import { harmlessJson } from '../harmless.js';
 import { lossesJson } from '../losses.js';
 
@@ -21,7 +31,7 @@ function statistics({ devices, pool, effects }: IommuReport): object {
 /** The report as `swiotlb-replay/iommu-report@1`, on one line. */
 export function iommuReportJson(report: IommuReport): string {
   const { record, counts } = report;
-  const omitted = [...counts.values()].map((count) => Math.max(0, count - KEPT_PER_RULE));
+  const omitted = counts.map(({ count }) => Math.max(0, count - KEPT_PER_RULE));
   return `${harmlessJson({
     schema: IOMMU_REPORT_SCHEMA,
     trace: report.trace,
@@ -37,19 +47,18 @@ export function iommuReportJson(report: IommuReport): string {
     summary: {
       recorded: record.recorded,
       mismatches: record.mismatches,
-      stoppedAt: report.stoppedAt ?? null,
       notReplayed: report.notReplayed,
-      findings: Object.fromEntries(counts),
+      levels: Object.fromEntries(LEVELS.map((level) => [level, countOfLevel(counts, level)])),
+      findings: Object.fromEntries(countsByRule(counts)),
       findingsOmitted: omitted.reduce((sum, count) => sum + count, 0),
     },
   })}\n`;
 }
 
-/** A diff as `swiotlb-replay/iommu-diff@1`, on one line. */
-export function iommuDiffJson(diff: IommuDiff): string {
+/** A diff as `swiotlb-replay/iommu-diff@1`, on one line; with `onlyRegressions` without what vanished. */
+export function iommuDiffJson(diff: IommuDiff, onlyRegressions: boolean): string {
   const side = (report: IommuReport): object => ({
     kernel: report.kernel,
-    stoppedAt: report.stoppedAt ?? null,
     ...statistics(report),
   });
   const { comparison } = diff;
@@ -62,8 +71,8 @@ export function iommuDiffJson(diff: IommuDiff): string {
     rows: comparison.rows,
     different: comparison.different,
     differences: comparison.first,
-    vanished: diff.vanished.map(listed),
-    appeared: diff.appeared.map(listed),
+    vanished: onlyRegressions ? [] : diff.vanished.map(listed),
+    appeared: (onlyRegressions ? regressionsIn(diff) : diff.appeared).map(listed),
     rules: diff.rules,
     statistics: diff.statistics,
   })}\n`;

@@ -1,6 +1,6 @@
 import { Chalk, type ChalkInstance } from 'chalk';
 import { hex } from '../../events/numbers.js';
-import type { IommuDevice, IommuReport } from '../../report/iommuReport.js';
+import { firstHang, type IommuDevice, type IommuReport } from '../../report/iommuReport.js';
 import { columns, counted, wrap } from '../columns.js';
 import { harmless } from '../harmless.js';
 import { lossLines } from '../losses.js';
@@ -35,15 +35,14 @@ export function iommuReportText(report: IommuReport, { width, colour }: RenderOp
 }
 
 function verdict(report: IommuReport, width: number, chalk: ChalkInstance): string[] {
-  const { trace, kernel, counts, stoppedAt, losses } = report;
+  const { trace, kernel, counts, losses } = report;
+  const line = firstHang(report);
   const head = chalk.bold(`${harmless(trace.path)} on ${harmless(kernel)}: `);
   const hangs =
-    stoppedAt === undefined
+    line === undefined
       ? ''
-      : chalk.red(`the search of line ${stoppedAt} never ends: this kernel hangs`);
-  const found = verdictWords(counts, chalk);
-  const words = hangs === '' ? found : counts.size === 0 ? hangs : `${hangs}; ${found}`;
-  return [head + words, ...lossLines(losses, width)];
+      : chalk.red(`the search of line ${line} never ends: this kernel hangs; `);
+  return [head + hangs + verdictWords(counts, chalk), ...lossLines(losses, width)];
 }
 
 function facts(report: IommuReport, width: number): string[] {

@@ -14,16 +14,11 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
 /**
  * CRC-32 of bytes that are told by where they come from.
  * @param ramBase the address whose byte was pattern byte 0 before the trace
- * @param seeds by the number of a write
  */
-export function crcOf(
-  pieces: readonly Piece[],
-  ramBase: number,
-  seeds: ReadonlyMap<number, number>,
-): number {
+export function crcOf(pieces: readonly Piece[], ramBase: number): number {
   let crc = 0xffffffff;
   for (const { origin, at, length } of pieces) {
-    const from = origin === Origin.before ? at - ramBase : (seeds.get(origin) ?? 0) + at;
+    const from = origin === Origin.before ? at - ramBase : at;
     for (let i = 0; i < length; i++) {
       const byte = origin === Origin.zeroed ? 0 : patternByte(from + i);
       crc = TABLE[(crc ^ byte) & 0xff] ^ (crc >>> 8);

@@ -10,7 +10,14 @@ import type { LinkRange } from '../../dma/link.js';
 import { zero } from '../../dma/memory.js';
 import type { SgEntry, SgSegment } from '../../dma/sync.js';
 import { createDmaSystem, type DmaSystem } from '../../dma/system.js';
-import type { DeviceAddressField, DmaIommuTrace, DmaRow } from '../../events/iommu.js';
+import type {
+  DeviceAddressField,
+  DeviceRange,
+  DmaIommuTrace,
+  DmaResult,
+  DmaRow,
+  PhysPiece,
+} from '../../events/iommu.js';
 import { hexAddress } from '../../events/numbers.js';
 import type { IommuRelease } from '../../kernel/iommuRelease.js';
 import { createAllocator } from '../../swiotlb/allocator.js';
@@ -33,8 +40,8 @@ export interface Mapping {
   address: DeviceAddress | undefined;
   /** The bytes that are its own, where its device addresses lead. */
   owned: ByteRange[];
-  entries: SgEntry[];
-  segments: SgSegment[];
+  entries: readonly SgEntry[];
+  segments: readonly SgSegment[];
   buffer: CoherentBuffer | undefined;
   range: LinkRange | undefined;
   /** Bytes linked to the range. */
@@ -49,23 +56,39 @@ export interface Player {
   system: DmaSystem;
   devices: DmaDevice[];
   live: Map<number, Mapping>;
-  /** Ids that the recorded kernel mapped and the model could not: their rows do nothing. */
+  /** Ids that the model could not map, and of which the trace records no failure: their rows do nothing. */
   missing: Set<number>;
-  /** Seeds by the line of their write. */
-  seeds: Map<number, number>;
   pages: PageSource;
+  /** What rows at one device address gave; reused. */
+  played: Played;
 }
 
-/** What a row gave: what stands in the columns dma and result, and in crc. */
+/** What a row gave: what stands in the columns dma and result, and in phys and crc. */
 export interface Played {
-  dma: string;
-  result: string;
-  phys?: string;
-  crc?: number;
-  hangs?: boolean;
+  /** None where nothing was mapped. */
+  dma: readonly DeviceRange[];
+  /** `error` stands in place of a device address. */
+  failed: boolean;
+  result: DmaResult;
+  /** Of rows that take pages. */
+  phys: readonly PhysPiece[] | undefined;
+  /** NaN where nothing was read. */
+  crc: number;
+  hangs: boolean;
   /** The row was not replayed: nothing that it could act on is there. */
-  skipped?: boolean;
+  skipped: boolean;
 }
+
+/** Of calls without a result. */
+export const nothing: Played = {
+  dma: [],
+  failed: false,
+  result: '',
+  phys: undefined,
+  crc: Number.NaN,
+  hangs: false,
+  skipped: false,
+};
 
 const TOP_OF_RAM = 8 << 20;
 
@@ -97,7 +120,8 @@ export function createPlayer(trace: DmaIommuTrace, release: IommuRelease): Playe
   const { phys, length } = trace.ram ?? { phys: 0, length: 0 };
   const end = phys + length;
   const pages = lowestPages(end - TOP_OF_RAM, end, pageSize);
-  return { trace, system, devices, live: new Map(), missing: new Set(), seeds: new Map(), pages };
+  const played = { ...nothing, dma: [{ page: 0, low: 0, length: Number.NaN }] };
+  return { trace, system, devices, live: new Map(), missing: new Set(), pages, played };
 }
 
 /** A device address of a row in granules. */
@@ -106,19 +130,38 @@ export function addressOf({ page, low }: DeviceAddressField, granule: number): D
   return { pfn: Math.floor(page / pages), offset: (page % pages) * 4096 + low };
 }
 
+/** Fills a device address as rows have it. */
+export function setField(
+  field: DeviceAddressField,
+  { pfn, offset }: DeviceAddress,
+  granule: number,
+): void {
+  const inPages = Math.floor(offset / 4096);
+  field.page = pfn * (granule / 4096) + inPages;
+  field.low = offset - inPages * 4096;
+}
+
 /** Where a mapping's segments begin for the device. */
 function startsOf({ address, segments }: Mapping): DeviceAddress[] {
   return address === undefined ? segments.map((segment) => segment.address) : [address];
 }
 
+/** Whether a row says that a mapping begins elsewhere. */
+function isElsewhere({ address, segments }: Mapping, { dma }: DmaRow, granule: number): boolean {
+  const starts = address === undefined ? segments.length : 1;
+  if (dma.length !== starts) return false;
+  for (let n = 0; n < starts; n++) {
+    const { pfn, offset } = addressOf(dma[n], granule);
+    const start = address ?? segments[n].address;
+    if (pfn !== start.pfn || offset !== start.offset) return true;
+  }
+  return false;
+}
+
 /** Notes where the recorded kernel put a mapping, if that is elsewhere. */
-export function noteRecorded(mapping: Mapping, { dma }: DmaRow, granule: number): void {
-  const starts = startsOf(mapping);
-  const recorded = dma.map((field) => addressOf(field, granule));
-  const isThere =
-    recorded.length !== starts.length ||
-    recorded.every(({ pfn, offset }, n) => pfn === starts[n].pfn && offset === starts[n].offset);
-  if (!isThere) mapping.recordedAt = recorded;
+export function noteRecorded(mapping: Mapping, row: DmaRow, granule: number): void {
+  if (!isElsewhere(mapping, row, granule)) return;
+  mapping.recordedAt = row.dma.map((field) => addressOf(field, granule));
 }
 
 /** Bytes from one device address to another. */
@@ -158,8 +201,14 @@ export function addressWords({ pfn, offset }: DeviceAddress, granule: number): s
   return hexAddress(pfn, granule, offset);
 }
 
-/** A mapping that a row makes, of which nothing else is known yet. */
-export function mappingOf({ line, op, device, size, dir, attrs }: DmaRow): Mapping {
+const NONE: readonly never[] = [];
+
+/** A mapping that a row makes, of which nothing else is known yet. A hot path. */
+export function mappingOf(
+  { line, op, device, size, dir, attrs }: DmaRow,
+  address: DeviceAddress | undefined,
+  owned: ByteRange[],
+): Mapping {
   return {
     line,
     op,
@@ -167,10 +216,10 @@ export function mappingOf({ line, op, device, size, dir, attrs }: DmaRow): Mappi
     size,
     dir,
     attrs,
-    address: undefined,
-    owned: [],
-    entries: [],
-    segments: [],
+    address,
+    owned,
+    entries: NONE,
+    segments: NONE,
     buffer: undefined,
     range: undefined,
     linked: 0,

@@ -5,55 +5,78 @@ import { allocLinkRange, destroyLinkRange, linkPiece, unlinkPieces } from '../..
 import { leadsTo, mapPage } from '../../dma/mapping.js';
 import { type Piece, read, write } from '../../dma/memory.js';
 import { mapSg, unmapSg } from '../../dma/scatter.js';
-import { syncSg, syncSingle } from '../../dma/sync.js';
+import { type SgSegment, syncSg, syncSingle } from '../../dma/sync.js';
 import { unmapPage } from '../../dma/unmapping.js';
-import type { DmaRow } from '../../events/iommu.js';
-import { hex } from '../../events/numbers.js';
+import type { DeviceRange, DmaResult, DmaRow } from '../../events/iommu.js';
 import { crcOf } from './pattern.js';
-import { addressIn, addressWords, mappingOf, type Played, type Player } from './player.js';
+import { addressIn, mappingOf, nothing, type Played, type Player, setField } from './player.js';
 
 type Play = (player: Player, device: DmaDevice, row: DmaRow) => Played;
 
-/** Of calls without a result. */
-export const nothing: Played = { dma: '', result: '' };
+const NONE: readonly never[] = [];
 
 /** Of rows about a mapping that is not there. */
 export const skipped: Played = { ...nothing, skipped: true };
 
-const mapPageRow: Play = ({ system, live }, device, row) => {
+function failedWith(result: DmaResult): Played {
+  return { ...nothing, failed: true, result };
+}
+
+const hung: Played = { ...failedWith('hang'), hangs: true };
+
+/** Of rows at one device address; reused. */
+function at(
+  player: Player,
+  { table }: DmaDevice,
+  address: DeviceAddress,
+  result: DmaResult,
+): Played {
+  const { played } = player;
+  setField(played.dma[0], address, table.granule);
+  played.result = result;
+  return played;
+}
+
+/** Segments as rows have them. */
+function fieldsOf({ table }: DmaDevice, segments: readonly SgSegment[]): DeviceRange[] {
+  return segments.map(({ address, length }) => {
+    const field = { page: 0, low: 0, length };
+    setField(field, address, table.granule);
+    return field;
+  });
+}
+
+const mapPageRow: Play = (player, device, row) => {
+  const { system, live } = player;
   const { size, dir, attrs } = row;
   const mapped = mapPage(system, device, row.phys[0].phys, size, dir, attrs);
-  if (mapped === 'endless') return { dma: 'error', result: 'hang', hangs: true };
-  if (mapped === 'collision') return { dma: 'error', result: mapped };
-  if (typeof mapped === 'string') return { dma: 'error', result: 'fail' };
-  const owned = [{ start: mapped.phys, length: size }];
-  live.set(row.id, { ...mappingOf(row), address: mapped.address, owned });
-  return { dma: addressWords(mapped.address, device.table.granule), result: hex(mapped.phys) };
+  if (mapped === 'endless') return hung;
+  if (mapped === 'collision') return failedWith(mapped);
+  if (typeof mapped === 'string') return failedWith('fail');
+  const { address, phys } = mapped;
+  live.set(row.id, mappingOf(row, address, [{ start: phys, length: size }]));
+  return at(player, device, address, phys);
 };
 
 const unmapPageRow: Play = (player, device, row) => {
   const { system, live } = player;
-  const { granule } = device.table;
   const address = addressIn(player, row);
   if (address === undefined) return skipped;
   unmapPage(system, device, address, row.size, row.dir, row.attrs);
   live.delete(row.id);
-  return { dma: addressWords(address, granule), result: '' };
+  return at(player, device, address, '');
 };
 
 const mapSgRow: Play = ({ system, live }, device, row) => {
   const entries = row.phys;
   const segments = mapSg(system, device, entries, row.dir, row.attrs);
-  if (segments === 'endless') return { dma: 'error', result: 'hang', hangs: true };
-  if (typeof segments === 'number') return { dma: 'error', result: String(segments) };
+  if (segments === 'endless') return hung;
+  if (typeof segments === 'number') return failedWith(String(segments));
   const owned = device.untrusted
     ? segments.map(({ address, length }) => ({ start: leadsTo(device, address), length }))
     : entries.map(({ phys, length }) => ({ start: phys, length }));
-  live.set(row.id, { ...mappingOf(row), owned, entries, segments });
-  const words = segments.map(
-    ({ address, length }) => `${addressWords(address, device.table.granule)}+${length}`,
-  );
-  return { dma: words.join(';'), result: String(segments.length) };
+  live.set(row.id, { ...mappingOf(row, undefined, owned), entries, segments });
+  return { ...nothing, dma: fieldsOf(device, segments), result: String(segments.length) };
 };
 
 const unmapSgRow: Play = (player, device, row) => {
@@ -81,17 +104,20 @@ const syncSingleRow =
     const address = addressIn(player, row);
     if (address === undefined) return skipped;
     syncSingle(player.system, device, address, row.size, row.dir, who);
-    return { dma: addressWords(address, device.table.granule), result: '' };
+    return at(player, device, address, '');
   };
 
-function crcIn({ trace, seeds }: Player, pieces: readonly Piece[]): number {
-  return crcOf(pieces, trace.ram?.phys ?? 0, seeds);
+function crcIn({ trace }: Player, pieces: readonly Piece[]): number {
+  return crcOf(pieces, trace.ram?.phys ?? 0);
 }
 
-const cpuWriteRow: Play = ({ system, seeds }, _, row) => {
-  seeds.set(row.line, row.attrs);
-  const start = row.phys[0].phys;
-  write(system.memory, start, row.size, row.line, 0, 0);
+/** Where in the pattern the bytes of a write begin; a trace that does not tell is taken to mean its beginning. */
+function seedOf({ attrs }: DmaRow): number {
+  return Number.isNaN(attrs) ? 0 : attrs;
+}
+
+const cpuWriteRow: Play = ({ system }, _, row) => {
+  write(system.memory, row.phys[0].phys, row.size, row.line, seedOf(row), 0);
   return nothing;
 };
 
@@ -103,9 +129,8 @@ const cpuReadRow: Play = (player, _, row) => {
 const devWriteRow: Play = (player, device, row) => {
   const address = addressIn(player, row);
   if (address === undefined) return skipped;
-  player.seeds.set(row.line, row.attrs);
-  const written = deviceWrite(player.system, device, address, row.size);
-  return { dma: addressWords(address, device.table.granule), result: String(written) };
+  const written = deviceWrite(player.system, device, address, row.size, seedOf(row));
+  return at(player, device, address, String(written));
 };
 
 const devReadRow: Play = (player, device, row) => {
@@ -113,11 +138,7 @@ const devReadRow: Play = (player, device, row) => {
   if (address === undefined) return skipped;
   const pieces = deviceRead(player.system, device, address, row.size);
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  return {
-    dma: addressWords(address, device.table.granule),
-    result: String(length),
-    crc: crcIn(player, pieces),
-  };
+  return { ...at(player, device, address, String(length)), crc: crcIn(player, pieces) };
 };
 
 /** Physical stretches of device addresses, joined where they continue each other. */
@@ -143,21 +164,14 @@ function firstBytes(ranges: readonly ByteRange[], size: number): ByteRange[] {
   });
 }
 
-const allocRow: Play = ({ system, live, pages }, device, row) => {
+const allocRow: Play = (player, device, row) => {
+  const { system, live, pages } = player;
   const buffer = allocCoherent(system, device, row.size, row.attrs, pages);
-  if (typeof buffer === 'string') return { dma: 'error', result: '', phys: '' };
+  if (typeof buffer === 'string') return { ...failedWith(''), phys: NONE };
   const runs = runsOf(device, buffer.address, row.size);
-  live.set(row.id, {
-    ...mappingOf(row),
-    address: buffer.address,
-    buffer,
-    owned: firstBytes(runs, row.size),
-  });
-  return {
-    dma: addressWords(buffer.address, device.table.granule),
-    result: '',
-    phys: runs.map(({ start, length }) => `${hex(start)}+${length}`).join(';'),
-  };
+  live.set(row.id, { ...mappingOf(row, buffer.address, firstBytes(runs, row.size)), buffer });
+  const phys = runs.map(({ start, length }) => ({ phys: start, length }));
+  return { ...at(player, device, buffer.address, ''), phys };
 };
 
 const freeRow: Play = (player, device, row) => {
@@ -165,14 +179,15 @@ const freeRow: Play = (player, device, row) => {
   if (buffer === undefined) return skipped;
   freeCoherent(player.system, device, buffer, player.pages);
   player.live.delete(row.id);
-  return { dma: addressWords(buffer.address, device.table.granule), result: '' };
+  return at(player, device, buffer.address, '');
 };
 
-const iovaAllocRow: Play = ({ system, live }, device, row) => {
+const iovaAllocRow: Play = (player, device, row) => {
+  const { system, live } = player;
   const range = allocLinkRange(system, device, row.phys[0].phys, row.size);
-  if (range === undefined) return { dma: 'error', result: '' };
-  live.set(row.id, { ...mappingOf(row), address: range.start, range });
-  return { dma: addressWords(range.start, device.table.granule), result: '' };
+  if (range === undefined) return failedWith('');
+  live.set(row.id, { ...mappingOf(row, range.start, []), range });
+  return at(player, device, range.start, '');
 };
 
 /** Where bytes of device addresses lead, granule by granule. */
@@ -202,7 +217,7 @@ const iovaLinkRow: Play = (player, device, row) => {
     mapping.linked += size;
     mapping.owned.push(...ownedFrom(device, address, size));
   }
-  return { dma: addressWords(address, granule), result: String(result) };
+  return at(player, device, address, String(result));
 };
 
 const iovaUnlinkRow: Play = (player, device, row) => {
@@ -212,7 +227,7 @@ const iovaUnlinkRow: Play = (player, device, row) => {
   unlinkPieces(player.system, device, range, 0, row.size, row.dir, row.attrs);
   mapping.linked = 0;
   mapping.owned = [];
-  return { dma: addressWords(range.start, device.table.granule), result: '' };
+  return at(player, device, range.start, '');
 };
 
 const iovaDestroyRow: Play = (player, device, row) => {
@@ -220,7 +235,7 @@ const iovaDestroyRow: Play = (player, device, row) => {
   if (range === undefined) return skipped;
   destroyLinkRange(player.system, device, range, row.size, row.dir, row.attrs);
   player.live.delete(row.id);
-  return { dma: addressWords(range.start, device.table.granule), result: '' };
+  return at(player, device, range.start, '');
 };
 
 /** What each op does. */

@@ -3,10 +3,17 @@ import { startCall } from '../../dma/system.js';
 import type { DmaIommuTrace, DmaRow } from '../../events/iommu.js';
 import { nextTimer, runTimer, type TimerEvent } from '../../iommu/iovaDomain.js';
 import type { IommuRelease } from '../../kernel/iommuRelease.js';
-import { createPlayer, type Mapping, noteRecorded, type Played, type Player } from './player.js';
-import { nothing, PLAYS, skipped } from './plays.js';
+import {
+  createPlayer,
+  type Mapping,
+  noteRecorded,
+  nothing,
+  type Played,
+  type Player,
+} from './player.js';
+import { PLAYS, skipped } from './plays.js';
 
-/** What became of one row. Reused for every row of a replay. */
+/** What became of one row. Reused for every row of a replay, as are the row and what was played. */
 export interface DmaOutcome {
   row: DmaRow;
   player: Player;
@@ -17,6 +24,8 @@ export interface DmaOutcome {
    * the trace knows of none by that id.
    */
   mapping: Mapping | undefined;
+  /** Why nothing was mapped, in a word, once a check has proved it. */
+  cause: string | undefined;
   /** Flush-queue timers that ran since the row before, in order. */
   timers: (TimerEvent & { device: number })[];
 }
@@ -32,8 +41,8 @@ export interface DmaSession {
   release: IommuRelease;
   player: Player;
   observers: DmaObserver[];
-  /** Replays one row. @returns false where the kernel's search would never end: nothing comes after it */
-  run(row: DmaRow): boolean;
+  /** Replays one row; one whose search would never end as if its call had not been made. */
+  run(row: DmaRow): void;
   /** To be called once, after the last row. */
   finish(): void;
 }
@@ -53,7 +62,7 @@ const HAS_NO_MAPPING: ReadonlySet<DmaRow['op']> = new Set([
 
 function play(player: Player, device: DmaDevice, row: DmaRow): Played {
   const played = PLAYS[row.op]?.(player, device, row) ?? nothing;
-  if (played.dma === 'error' && !row.failed && row.dma.length > 0) player.missing.add(row.id);
+  if (played.failed && !row.failed) player.missing.add(row.id);
   return played;
 }
 
@@ -76,18 +85,24 @@ export function createDmaSession(trace: DmaIommuTrace, release: IommuRelease): D
     player,
     played: nothing,
     mapping: undefined,
+    cause: undefined,
     timers: [],
   };
 
-  /** Runs the timers that are due, the earliest first. */
+  /** Runs the timers that are due, the earliest first. A hot path: there hardly ever is one. */
   function runTimers(now: number): void {
     const { devices } = player;
-    outcome.timers = [];
+    if (outcome.timers.length > 0) outcome.timers = [];
     for (;;) {
-      const due = devices.map(({ domain }) => nextTimer(domain));
-      const first = Math.min(...due);
-      if (first > now) return;
-      const device = due.indexOf(first);
+      let first = Number.POSITIVE_INFINITY;
+      let device = -1;
+      for (let n = 0; n < devices.length; n++) {
+        const due = nextTimer(devices[n].domain);
+        if (due >= first) continue;
+        first = due;
+        device = n;
+      }
+      if (device < 0 || first > now) return;
       outcome.timers.push({ ...runTimer(devices[device].domain), device });
     }
   }
@@ -100,6 +115,7 @@ export function createDmaSession(trace: DmaIommuTrace, release: IommuRelease): D
       runTimers(row.time);
       startCall(player.system, row.line, row.cpu, row.time);
       outcome.row = row;
+      outcome.cause = undefined;
       const device = player.devices[row.device];
       const before = player.live.get(row.id);
       outcome.played = isMissing(player, row) ? skipped : play(player, device, row);
@@ -109,7 +125,6 @@ export function createDmaSession(trace: DmaIommuTrace, release: IommuRelease): D
       }
       outcome.mapping = after ?? before;
       for (const observer of observers) observer.onRow?.(outcome);
-      return outcome.played.hangs !== true;
     },
     finish() {
       for (const observer of observers) observer.atEnd?.();

@@ -20,6 +20,8 @@ export interface IovaOutcome {
   domain: IovaDomain;
   /** First pfn that the model gave or took back, NO_PFN for a failure; NaN for rows without a result. */
   pfn: number;
+  /** Why nothing was allocated, in a word, once a check has proved it. */
+  cause: string | undefined;
   /** Timers and depot work that ran since the row before, in order. */
   timers: (TimerEvent & { domain: number })[];
 }
@@ -51,6 +53,7 @@ export function createIovaSession(trace: IovaTrace, release: IommuRelease): Iova
     row: undefined as unknown as IovaRow,
     domain: undefined as unknown as IovaDomain,
     pfn: Number.NaN,
+    cause: undefined,
     timers: [],
   };
 
@@ -62,14 +65,19 @@ export function createIovaSession(trace: IovaTrace, release: IommuRelease): Iova
     }
   }
 
-  /** Runs the timers that are due, the earliest first. */
+  /** Runs the timers that are due, the earliest first. A hot path: there hardly ever is one. */
   function runTimers(now: number): void {
-    outcome.timers = [];
+    if (outcome.timers.length > 0) outcome.timers = [];
     for (;;) {
-      const due = domains.map(nextTimer);
-      const first = Math.min(...due);
-      if (first > now) return;
-      const domain = due.indexOf(first);
+      let first = Number.POSITIVE_INFINITY;
+      let domain = -1;
+      for (let n = 0; n < domains.length; n++) {
+        const due = nextTimer(domains[n]);
+        if (due >= first) continue;
+        first = due;
+        domain = n;
+      }
+      if (domain < 0 || first > now) return;
       outcome.timers.push({ ...runTimer(domains[domain]), domain });
     }
   }
@@ -129,6 +137,7 @@ export function createIovaSession(trace: IovaTrace, release: IommuRelease): Iova
       setUpDomains();
       runTimers(row.time);
       outcome.row = row;
+      outcome.cause = undefined;
       outcome.domain = domains[row.domain];
       outcome.pfn = play(outcome.domain, row);
       for (const observer of observers) observer.onRow?.(outcome);

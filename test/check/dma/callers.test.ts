@@ -87,6 +87,11 @@ describe('a map that failed, and was not checked', () => {
     expect(found(FAILED)).toEqual([]);
   });
 
+  test('is not the driver’s fault where the trace does not tell that it failed', () => {
+    const rows = ['eth,map_page,1,0x40300200,300000,2', 'eth,sync_single_cpu,1,,700,2'];
+    expect(found(...rows, 'eth,unmap_page,1,,300000,2')).toEqual(['pool-full@9']);
+  });
+
   test('is not the driver’s fault where only the model fails', () => {
     // 300 KiB never fit a pool; the trace says that they did.
     const rows = ['eth,map_page,1,0x40300200,300000,2,0x0,0xfffb0000,0x41000000'];
@@ -94,7 +99,7 @@ describe('a map that failed, and was not checked', () => {
       'eth,sync_single_cpu,1,,700,2,0x0,0xfffb0000',
       'eth,unmap_page,1,,300000,2,0x0,0xfffb0000',
     ];
-    expect(found(...rows, ...uses)).toEqual([]);
+    expect(found(...rows, ...uses)).toEqual(['pool-full@9']);
   });
 });
 

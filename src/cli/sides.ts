@@ -1,0 +1,97 @@
+import { type Comparison, createComparison } from '../analysis/comparison.js';
+import { UserError } from '../events/errors.js';
+import type { TraceInfo } from '../events/trace.js';
+import type { Session } from '../replay/session.js';
+import type { KeepRows } from '../report/allocationRows.js';
+import { type DiffReport, diffReports } from '../report/diffReport.js';
+import { compareFindings, type FindingComparison } from '../report/findingComparison.js';
+import { type ReportWatch, watchForReport } from '../report/watch.js';
+import { type BothSidesOptions, type ReplayOptions, type SideOptions, sideOf } from './options.js';
+import { chooseReleases, type ReleaseChoice, type Replayed, type Variant } from './run.js';
+
+/** Options of a command that replays a trace on two sides. */
+export type SidesOptions = ReplayOptions & BothSidesOptions;
+
+/** Differences, and findings of a rule, that a result lists. */
+const KEPT = 1000;
+
+/** Watches both sides; the new one, whose batches come first, is attached first. */
+export interface Sides {
+  comparison: Comparison;
+  findings: FindingComparison;
+  attach: (session: Session) => ReportWatch;
+}
+
+/**
+ * What watches two sides.
+ * @param withPictures what pictures need is kept too
+ */
+export function watchSides(keepRows: KeepRows, withPictures = false): Sides {
+  const sessions: Session[] = [];
+  const comparison = createComparison(KEPT, () => ({ new: sessions[0], old: sessions[1] }));
+  const findings = compareFindings(KEPT);
+  const attach = (session: Session): ReportWatch => {
+    const side = sessions.push(session) === 1 ? 'new' : 'old';
+    session.observers.push(comparison[side], findings[side].observer);
+    return watchForReport(session, keepRows, findings[side].watch, withPictures);
+  };
+  return { comparison, findings, attach };
+}
+
+/** Puts two sides that were replayed next to each other. */
+export function diffOfSides(
+  { runs, info, trace }: Replayed<ReportWatch>,
+  { comparison, findings }: Sides,
+  options: SidesOptions,
+): DiffReport {
+  findings.finish();
+  const [fresh, old] = runs.map(({ watch }) => watch.report(trace, info, undefined));
+  const names = {
+    old: options.oldSearch === options.newSearch ? 'old' : (options.oldSearch ?? 'old'),
+    new: options.oldSearch === options.newSearch ? 'new' : (options.newSearch ?? 'new'),
+  };
+  return diffReports(old, fresh, comparison, findings, names);
+}
+
+/** Whether anything sets a side apart. */
+export function hasOwn({ release, pool, swiotlb, search }: SideOptions): boolean {
+  return release !== undefined || pool.length > 0 || swiotlb !== undefined || search !== undefined;
+}
+
+/**
+ * The new side's release and the old side's, in that order.
+ * @throws UserError where the options do not say what is compared
+ */
+export function chooseSides(options: SidesOptions, info: TraceInfo): ReleaseChoice {
+  if (options.kernel === undefined && (options.old === undefined) !== (options.new === undefined)) {
+    throw new UserError(
+      'which releases are compared? Give --old and --new, or --kernel for the side without one',
+    );
+  }
+  const sides = [sideOf(options, 'new'), sideOf(options, 'old')];
+  const [fresh, old] = sides.map(({ release }) => releaseOf(release ?? options.kernel, info));
+  if (!sides.some(hasOwn)) {
+    throw new UserError(
+      'what is compared? Give --old and --new, or pools: --new-swiotlb 65536,8, --new-pool nslabs=65536',
+    );
+  }
+  const variants = sides.map((side) => variantOf(side, options));
+  return { releases: [fresh, old], variants, reason: undefined, elect: false };
+}
+
+function releaseOf(name: string | undefined, info: TraceInfo): ReleaseChoice['releases'][0] {
+  const { releases, elect } = chooseReleases(name, info);
+  if (elect) {
+    throw new UserError('the trace does not name its kernel: give --old and --new, or --kernel');
+  }
+  return releases[0];
+}
+
+/** A side's pools come after those of both, and so on top. */
+export function variantOf({ pool, swiotlb, search }: SideOptions, options: ReplayOptions): Variant {
+  return {
+    pool: pool.length > 0 ? [...options.pool, ...pool] : options.pool,
+    ...(swiotlb !== undefined && { swiotlb }),
+    ...(search !== undefined && { search }),
+  };
+}
