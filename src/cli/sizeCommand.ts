@@ -10,10 +10,10 @@ import { complainOf } from './eachTrace.js';
 import { Exit } from './exit.js';
 import { addReplayOptions, type ReplayOptions } from './options.js';
 import { openOutput, renderOptions } from './output.js';
+import { showProgress } from './progress.js';
 import { requireRelease } from './run.js';
 import { findSizes, sweepPoints, trySweep } from './size/find.js';
 import { type UsedPool, usedPools } from './size/pools.js';
-import { createTrialProgress } from './size/progress.js';
 import { readWorkloads, type Workloads } from './size/read.js';
 import { MAX_POINTS, parseSweep, type SweepRange } from './size/sweepOption.js';
 import { startTrials } from './size/trials.js';
@@ -114,8 +114,12 @@ async function work(
   const releases = options.sweep?.kernel?.map(requireRelease) ?? [release];
   const points = options.sweep && pointsOf(options.sweep, releases, pools, cpus);
   const total = points && points.length * workloads.length;
-  const progress = createTrialProgress(total, process.stderr);
-  const trials = startTrials(workloads, releases, options.jobs, progress.tick);
+  let tried = 0;
+  const progress = showProgress({ done: () => tried, total, unit: 'pools' }, process.stderr);
+  const trials = startTrials(workloads, releases, options.jobs, () => {
+    tried++;
+    progress.tick();
+  });
   try {
     const nothing = { answers: [], unanswered: [], neverServed: [], never: 0 };
     const found =
