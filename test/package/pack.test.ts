@@ -72,6 +72,17 @@ describe('the tarball', () => {
     expect(missing).toEqual([]);
   });
 
+  test('has every module that is started as a thread', () => {
+    const sources = readdirSync(join(PROJECT, 'src'), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => readFileSync(join(PROJECT, 'src', name), 'utf8'));
+    const modules = sources.flatMap((text) =>
+      [...text.matchAll(/new URL\('\.\/([^']+)', import\.meta\.url\)/g)].map(([, file]) => file),
+    );
+    expect(modules).toContain('checkWorker.js');
+    expect(packed).toEqual(expect.arrayContaining(modules.map((file) => `dist/program/${file}`)));
+  });
+
   test('tells of the licence of every package that is in it', () => {
     const notices = readFileSync(join(installed, 'dist/THIRD-PARTY-NOTICES'), 'utf8');
     for (const name of ['chalk', 'cli-progress', 'commander', 'csv-parse', 'd3-scale', 'zstddec']) {
