@@ -59,7 +59,7 @@ async function keep(number, fault, smaller) {
 function startWorker(first, step) {
   const arguments_ = [seed, first, step, Number.MAX_SAFE_INTEGER].map(String);
   const worker = fork(fileURLToPath(new URL('worker.mjs', import.meta.url)), arguments_, {
-    execArgv: ['--max-old-space-size=1024'],
+    execArgv: ['--max-old-space-size=1024', '--expose-gc'],
   });
   const state = { worker, number: first, since: Date.now(), done: 0 };
   worker.on('message', ({ begins, ends, fault, rss }) => {
@@ -68,11 +68,12 @@ function startWorker(first, step) {
     if (ends === undefined) return;
     state.done++;
     const wrong = fault ?? (rss > MOST_MEMORY ? `${rss} bytes of memory` : undefined);
-    if (wrong !== undefined) findings.push({ number: ends, fault: wrong });
+    if (wrong !== undefined)
+      findings.push({ number: ends, fault: wrong, whole: fault === undefined });
   });
   worker.on('exit', (code, signal) => {
     if (stopping || (code === 0 && signal === null)) return;
-    findings.push({ number: state.number, fault: `ended with ${signal ?? code}`, ended: true });
+    findings.push({ number: state.number, fault: `ended with ${signal ?? code}`, whole: true });
     workers[first] = startWorkerAt(state, first, step);
   });
   return state;
@@ -110,7 +111,7 @@ if (options.case !== undefined) {
   }
   stopping = true;
   for (const { worker } of workers) worker.kill('SIGKILL');
-  for (const { number, fault, ended } of findings) await keep(number, fault, !ended);
+  for (const { number, fault, whole } of findings) await keep(number, fault, !whole);
   const done = workers.reduce((sum, state) => sum + state.done, 0);
   console.log(`${done} cases with seed ${seed}: ${findings.length} findings`);
   process.exitCode = findings.length > 0 ? 1 : 0;
