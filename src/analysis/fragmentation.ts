@@ -130,9 +130,14 @@ function fragmentationAt(pool: Pool, moment: Moment): PoolFragmentation {
   };
 }
 
+/** Hot path: most allocators have one pool. */
+function isOneOf(pools: readonly Pool[], pool: Pool): boolean {
+  return pools[0] === pool || pools.includes(pool);
+}
+
 /**
  * Watches how pools break up. The free runs are counted by the pool itself, so that an event costs
- * a division; the pool is copied only when it is more broken up than ever before, and looked into at
+ * next to nothing; the pool is copied only when it is more broken up than ever before, and looked into at
  * the end. Transient pools, which are as large as their one buffer, are left out.
  */
 export function watchFragmentation(session: Session): FragmentationWatch {
@@ -164,7 +169,8 @@ export function watchFragmentation(session: Session): FragmentationWatch {
   function look(pool: Pool, line: number): void {
     turnTo(pool);
     const { longest, slots } = freeRunsOf(pool);
-    if (longest >= IO_TLB_SEGSIZE) return;
+    // With fewer free slots than a segment has it is less than this, so that most events need no division.
+    if (1 - longest / IO_TLB_SEGSIZE <= lastWorst) return;
     const external = externalFragmentation(longest, slots);
     if (external <= lastWorst) return;
     lastWorst = external;
@@ -177,7 +183,7 @@ export function watchFragmentation(session: Session): FragmentationWatch {
     onRequest(outcome: Outcome) {
       lastLine = outcome.line;
       const { pool } = outcome.answer;
-      if (pool === undefined || !outcome.device.allocator.pools.includes(pool)) return;
+      if (pool === undefined || !isOneOf(outcome.device.allocator.pools, pool)) return;
       turnTo(pool);
       if (outcome.allocation >= 0) count(outcome.allocation, 1);
       look(pool, outcome.line);
@@ -187,13 +193,13 @@ export function watchFragmentation(session: Session): FragmentationWatch {
       const { pools } = outcome.device.allocator;
       const owned =
         outcome.match === Match.live ? session.allocations.pool[outcome.allocation] : undefined;
-      if (owned !== undefined && pools.includes(owned)) {
+      if (owned !== undefined && isOneOf(pools, owned)) {
         turnTo(owned);
         count(outcome.allocation, -1);
       }
       // An unmap that is nobody's releases slots as well: what the kernel finds at its address.
       const { pool } = outcome.released;
-      if (pool !== undefined && pools.includes(pool)) look(pool, outcome.line);
+      if (pool !== undefined && isOneOf(pools, pool)) look(pool, outcome.line);
     },
     atEnd() {
       for (const pool of session.allocators.flatMap(({ pools }) => [...pools].reverse())) {

@@ -3,6 +3,9 @@ import { deviceOf, nslotsOf, sizeOf } from '../replay/allocations.js';
 import { Match, type Observer, type Outcome } from '../replay/outcome.js';
 import type { Session } from '../replay/session.js';
 import { freeRunsOf } from '../swiotlb/pool.js';
+import { type AreaTraffic, watchAreas } from './areaTraffic.js';
+import { type DeviceBook, openBook } from './deviceBooks.js';
+import { type Lifetimes, watchLifetimes } from './lifetimes.js';
 import {
   type DeviceSeries,
   emptyTimeline,
@@ -12,11 +15,20 @@ import {
   type Timeline,
   trimmed,
 } from './timeline.js';
+import { servedOf } from './usage.js';
+import { addRequest } from './waste.js';
 
-/** Watches a session for its timeline. */
+/** Watches a session for its timeline, and for what its devices do. */
 export interface TimelineWatch extends Observer {
   /** To be called once, after the replay. */
   timeline(): Timeline;
+  /** The books of devices with events: in the order of their first, and by device number. */
+  books: DeviceBook[];
+  byNumber: DeviceBook[];
+  /** How old a live allocation is at the end; see lifetimes.ts. */
+  lifetimes: Lifetimes;
+  /** Searches by area. */
+  areas(): AreaTraffic[];
 }
 
 /** Devices that are followed, so that those who were the largest at the end have been followed long. */
@@ -25,39 +37,37 @@ const FOLLOWED = 16;
 /** How many times more than the least of the followed a newcomer must hold to take its place. */
 const OUTGROWS = 2;
 
-/** What is known of every device: its live slots, and the bytes that it asked for in them. */
-interface Holding {
-  slots: number;
-  bytes: number;
-  followed: Followed | undefined;
-}
-
 /** A device whose series is kept. */
-interface Followed extends DeviceSeries {
-  holding: Holding;
-  /** Of the bucket that is being filled. */
+export interface Followed extends Omit<DeviceSeries, 'name' | 'peakSlots'> {
+  book: DeviceBook;
+  /** The fewest slots in the bucket that is being filled. */
   leastNow: number;
-  bouncedNow: number;
+  /** Bytes that it had mapped when that bucket, or its series, began. */
+  bouncedBefore: number;
 }
 
 /** What others need of a followed device. */
-function seriesOf({ name, peakSlots, slots, bytes, least, bounced }: Followed): DeviceSeries {
-  return { name, peakSlots, slots, bytes, least, bounced };
+function seriesOf({ book, slots, bytes, least, bounced }: Followed): DeviceSeries {
+  return { name: book.name, peakSlots: book.peakSlots, slots, bytes, least, bounced };
 }
 
 /**
  * Follows how many slots are in use and who holds them, in memory that does not grow with the trace.
- * An event costs a few sums; who holds what is noted only when a bucket's maximum is left again.
+ * An event costs a few sums in its device's book; what can be told from these is noted when a bucket
+ * ends, and who holds what when its maximum is left again. One observer, since each costs a call.
  */
 export function watchTimeline(session: Session): TimelineWatch {
   const { allocations } = session;
   const timeline = emptyTimeline();
   // What changes with every event is kept in columns: a number with a fraction in a variable would cost an object.
-  const { lastLine, lastTime, usedSum, bounced } = timeline;
-  const holdings: Holding[] = [];
+  const { lastLine, lastTime, usedSum } = timeline;
+  const books: DeviceBook[] = [];
+  const byNumber: DeviceBook[] = [];
+  const lifetimes = watchLifetimes();
+  const areas = watchAreas();
   let followed: Followed[] = [];
-  const held = { slots: 0, bytes: 0 };
-  let known = 0;
+  /** Of all devices; `bouncedBefore` when the bucket began. */
+  const all = { slots: 0, bytes: 0, bounced: 0, bouncedBefore: 0 };
   let used = 0;
   let bucket = -1;
   /** Events that the bucket still takes. */
@@ -67,21 +77,22 @@ export function watchTimeline(session: Session): TimelineWatch {
   let most = 0;
   let isInSeconds = false;
 
-  function meet(number: number): Holding {
-    known++;
-    holdings[number] = { slots: 0, bytes: 0, followed: undefined };
-    return holdings[number];
+  function meet(outcome: Outcome): DeviceBook {
+    const book = openBook(session, outcome);
+    byNumber[outcome.deviceNumber] = book;
+    books.push(book);
+    return book;
   }
 
   /** Who holds what at the bucket's maximum, which is now. */
   function noteHolders(): void {
     isAtMost = false;
-    timeline.live[bucket] = held.slots;
-    timeline.liveBytes[bucket] = held.bytes;
+    timeline.live[bucket] = all.slots;
+    timeline.liveBytes[bucket] = all.bytes;
     for (let n = 0; n < followed.length; n++) {
-      const { slots, bytes, holding } = followed[n];
-      slots[bucket] = holding.slots;
-      bytes[bucket] = holding.bytes;
+      const { slots, bytes, book } = followed[n];
+      slots[bucket] = book.liveSlots;
+      bytes[bucket] = book.liveBytes;
     }
   }
 
@@ -99,29 +110,30 @@ export function watchTimeline(session: Session): TimelineWatch {
     timeline.used[bucket] = used;
     timeline.capacity[bucket] = capacity;
     timeline.longestFree[bucket] = longest;
+    timeline.bounced[bucket] = all.bounced - all.bouncedBefore;
     for (const device of followed) {
       device.least[bucket] = device.leastNow;
-      device.bounced[bucket] = device.bouncedNow;
+      device.bounced[bucket] = device.book.bounced - device.bouncedBefore;
     }
   }
 
   function openBucket(outcome: Outcome): void {
     if (bucket >= 0) closeBucket();
     if (timeline.buckets === MOST_BUCKETS) {
-      timeline.devices = followed;
+      timeline.devices = followed.map(seriesOf);
       mergePairs(timeline);
     }
     bucket = timeline.buckets++;
     room = timeline.span;
-    bounced[bucket] = 0;
+    all.bouncedBefore = all.bounced;
     usedSum[bucket] = 0;
     lastTime[bucket] = Number.NaN;
     timeline.firstLine[bucket] = outcome.line;
     timeline.firstTime[bucket] = Number.NaN;
     timeline.failed[bucket] = 0;
     for (const device of followed) {
-      device.leastNow = device.holding.slots;
-      device.bouncedNow = 0;
+      device.leastNow = device.book.liveSlots;
+      device.bouncedBefore = device.book.bounced;
     }
     noteMost(outcome);
   }
@@ -138,6 +150,7 @@ export function watchTimeline(session: Session): TimelineWatch {
     room--;
     lastLine[bucket] = outcome.line;
     const { time } = outcome;
+    lifetimes.tick(outcome);
     if (!Number.isNaN(time)) noteTime(time);
   }
 
@@ -151,82 +164,100 @@ export function watchTimeline(session: Session): TimelineWatch {
   }
 
   /** Takes a device among the followed, in the place of the least of them if it has outgrown that. */
-  function follow(holding: Holding, name: string): void {
+  function follow(book: DeviceBook): void {
     if (followed.length === FOLLOWED) {
-      const least = followed.reduce((a, b) => (b.peakSlots < a.peakSlots ? b : a));
-      if (holding.slots < OUTGROWS * least.peakSlots) return;
-      least.holding.followed = undefined;
+      const least = followed.reduce((a, b) => (b.book.peakSlots < a.book.peakSlots ? b : a));
+      if (book.liveSlots < OUTGROWS * least.book.peakSlots) return;
+      least.book.series = undefined;
       followed = followed.filter((device) => device !== least);
     }
     const column = (): Float64Array => new Float64Array(MOST_BUCKETS);
-    holding.followed = {
-      name,
-      peakSlots: 0,
+    book.series = {
       slots: column(),
       bytes: column(),
       least: column(),
       bounced: column(),
-      holding,
+      book,
       leastNow: 0,
-      bouncedNow: 0,
+      bouncedBefore: book.bounced,
     };
-    followed.push(holding.followed);
+    followed.push(book.series);
   }
 
-  function take({ deviceNumber, device, op, size, answer }: Outcome): void {
-    const holding = holdings[deviceNumber] ?? meet(deviceNumber);
-    const { nslots } = answer.plan;
-    const mapped = op === Op.map ? size : 0;
-    held.slots += nslots;
-    held.bytes += size;
-    holding.slots += nslots;
-    holding.bytes += size;
-    bounced[bucket] += mapped;
-    if (holding.followed === undefined) follow(holding, device.name);
-    const series = holding.followed;
-    if (series === undefined) return;
-    series.bouncedNow += mapped;
-    if (holding.slots > series.peakSlots) series.peakSlots = holding.slots;
+  /** Hot path, as giveBack(). */
+  function take(book: DeviceBook, outcome: Outcome): void {
+    const { size } = outcome;
+    const { nslots } = outcome.answer.plan;
+    all.slots += nslots;
+    all.bytes += size;
+    book.live++;
+    book.liveSlots += nslots;
+    book.liveBytes += size;
+    if (book.liveSlots > book.peakSlots) book.peakSlots = book.liveSlots;
+    if (book.series === undefined) follow(book);
+    if (outcome.op === Op.map) {
+      all.bounced += size;
+      book.bounced += size;
+    }
+    addRequest(book.sizes, outcome);
+    lifetimes.begin(outcome);
+    used += nslots;
+    if (used > most) noteMost(outcome);
   }
 
-  function giveBack(number: number): void {
-    const holding = holdings[deviceOf(allocations, number)];
+  function giveBack(outcome: Outcome, isEvent: boolean): void {
+    const number = outcome.allocation;
+    const book = byNumber[deviceOf(allocations, number)];
     const nslots = nslotsOf(allocations, number);
     const size = sizeOf(allocations, number);
-    held.slots -= nslots;
-    held.bytes -= size;
-    holding.slots -= nslots;
-    holding.bytes -= size;
-    const series = holding.followed;
-    if (series !== undefined && holding.slots < series.leastNow) series.leastNow = holding.slots;
+    all.slots -= nslots;
+    all.bytes -= size;
+    book.live--;
+    book.liveSlots -= nslots;
+    book.liveBytes -= size;
+    const { series } = book;
+    if (series !== undefined && book.liveSlots < series.leastNow) series.leastNow = book.liveSlots;
+    // What is given back in the event that took it has not lived.
+    if (isEvent) lifetimes.end(outcome, book);
   }
 
   return {
+    books,
+    byNumber,
+    lifetimes,
+    areas: areas.areas,
     onRequest(outcome) {
       count(outcome);
-      if (outcome.allocation < 0) {
-        timeline.failed[bucket]++;
+      areas.see(outcome);
+      const book = byNumber[outcome.deviceNumber] ?? meet(outcome);
+      if (outcome.allocation >= 0) {
+        take(book, outcome);
       } else {
-        take(outcome);
-        used += outcome.answer.plan.nslots;
-        if (used > most) noteMost(outcome);
+        timeline.failed[bucket]++;
+        book.failed++;
       }
       usedSum[bucket] += used;
     },
     onRelease(outcome) {
       // What the recorded kernel had refused is given back in the same event, which was counted.
       const isEvent = outcome.op === Op.unmap || outcome.op === Op.free;
-      if (isEvent) count(outcome);
+      if (isEvent) {
+        count(outcome);
+        const book = byNumber[outcome.deviceNumber] ?? meet(outcome);
+        book.unmaps++;
+      }
       if (isAtMost) noteHolders();
-      if (outcome.match === Match.live) giveBack(outcome.allocation);
+      // The slots count for who took them, whichever device gives them back.
+      if (outcome.match === Match.live) giveBack(outcome, isEvent);
       const { nslots } = outcome.released;
       used -= nslots;
       usedSum[bucket] += isEvent ? used : -nslots;
     },
     timeline() {
       if (bucket >= 0) closeBucket();
-      const devices = [...followed].sort((a, b) => b.peakSlots - a.peakSlots);
+      const devices = [...followed].sort((a, b) => b.book.peakSlots - a.book.peakSlots);
       timeline.devices = devices.slice(0, NAMED_DEVICES).map(seriesOf);
+      const known = books.filter((book) => servedOf(book) > 0).length;
       timeline.unnamed = known - timeline.devices.length;
       timeline.events = timeline.buckets * timeline.span - room;
       return trimmed(timeline);

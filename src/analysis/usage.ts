@@ -1,7 +1,5 @@
-import { Op } from '../events/batch.js';
-import { deviceOf, nslotsOf } from '../replay/allocations.js';
-import { Match, type Observer, type Outcome } from '../replay/outcome.js';
-import type { Session } from '../replay/session.js';
+import type { DeviceBook } from './deviceBooks.js';
+import { sizeClasses } from './waste.js';
 
 /** What one device did to its pool. */
 export interface DeviceUsage {
@@ -20,59 +18,24 @@ export interface DeviceUsage {
   bytes: number;
 }
 
-/** Usage per device. */
-export interface UsageWatch extends Observer {
-  /** Devices with events, in the order of their first. */
-  devices: DeviceUsage[];
+/** Requests of a device that were served. */
+export function servedOf({ sizes }: DeviceBook): number {
+  return sizeClasses(sizes).reduce((sum, { requests }) => sum + requests, 0);
 }
 
-/** Counts what each device asks for and holds. */
-export function watchUsage(session: Session): UsageWatch {
-  const byNumber: DeviceUsage[] = [];
-  const devices: DeviceUsage[] = [];
-
-  function usageOf(outcome: Outcome): DeviceUsage {
-    const known = byNumber[outcome.deviceNumber];
-    if (known !== undefined) return known;
-    const usage: DeviceUsage = {
-      name: outcome.device.name,
-      maxMappingSize: session.options.release.maxMappingSize(outcome.device.minAlignMask),
-      maps: 0,
-      unmaps: 0,
-      failed: 0,
-      liveSlots: 0,
-      peakSlots: 0,
-      live: 0,
-      bytes: 0,
-    };
-    byNumber[outcome.deviceNumber] = usage;
-    devices.push(usage);
-    return usage;
-  }
-
+/** What a device's book says of its use of the pools. */
+export function usageOf(book: DeviceBook): DeviceUsage {
+  const { name, maxMappingSize, unmaps, failed, liveSlots, peakSlots, live } = book;
+  const bytes = sizeClasses(book.sizes).reduce((sum, { asked }) => sum + asked, 0);
   return {
-    devices,
-    onRequest(outcome) {
-      const usage = usageOf(outcome);
-      usage.maps++;
-      if (outcome.allocation < 0) {
-        usage.failed++;
-        return;
-      }
-      usage.live++;
-      usage.bytes += outcome.size;
-      usage.liveSlots += outcome.answer.plan.nslots;
-      if (usage.liveSlots > usage.peakSlots) usage.peakSlots = usage.liveSlots;
-    },
-    onRelease(outcome) {
-      const isCall = outcome.op === Op.unmap || outcome.op === Op.free;
-      if (isCall) usageOf(outcome).unmaps++;
-      if (outcome.match !== Match.live) return;
-      // The slots count for who took them, whichever device gives them back.
-      const { allocations } = session;
-      const owner = byNumber[deviceOf(allocations, outcome.allocation)];
-      owner.live--;
-      owner.liveSlots -= nslotsOf(allocations, outcome.allocation);
-    },
+    name,
+    maxMappingSize,
+    maps: servedOf(book) + failed,
+    unmaps,
+    failed,
+    liveSlots,
+    peakSlots,
+    live,
+    bytes,
   };
 }

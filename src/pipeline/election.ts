@@ -23,16 +23,43 @@ const ELECTION_STEP = 64;
 export const WRONG_FAVOURITE = new Error('the release that was held for the one differs after all');
 
 /**
+ * The one of several releases that the first events of a trace speak for, before anything watches it:
+ * to watch all candidates takes longer than to replay them.
+ * @param candidates of new sessions, oldest first; they are used up
+ * @param events at most as many as the batch has
+ * @returns its place among the candidates, and whether others are as good so far
+ */
+export function favouriteOf(
+  candidates: readonly Session[],
+  batch: EventBatch,
+  events: number,
+): { number: number; hasRivals: boolean } {
+  let running = candidates.map((session) => ({ session }));
+  for (let from = 0; from < events && running.length > 1; from += ELECTION_STEP) {
+    const to = Math.min(from + ELECTION_STEP, events);
+    for (const { session } of running) session.run(batch, from, to);
+    running = running.filter(stillElectable);
+  }
+  const { session } = running.findLast(isExact) ?? running[running.length - 1];
+  return { number: candidates.indexOf(session), hasRivals: running.length > 1 };
+}
+
+/**
  * An election.
  * @param candidates oldest first
  * @param haste after so many events only the newest that gives all their addresses goes on: replaying
  *   the others too takes as many times as long. If it differs later on, `run` throws WRONG_FAVOURITE.
  *   Infinity where the trace cannot be read again.
+ * @param isHasty the one candidate is a favourite already
  */
-export function createElection<W>(candidates: Watched<W>[], haste: number): Election<W> {
+export function createElection<W>(
+  candidates: Watched<W>[],
+  haste: number,
+  isHasty = false,
+): Election<W> {
   let raced = 0;
   let running = candidates;
-  let isFavourite = false;
+  let isFavourite = isHasty;
 
   /** In small steps, so that candidates that differ from the record cost next to nothing. */
   function race(batch: EventBatch): void {
@@ -73,11 +100,11 @@ export function createElection<W>(candidates: Watched<W>[], haste: number): Elec
   };
 }
 
-function isExact<W>({ session }: Watched<W>): boolean {
+function isExact({ session }: { session: Session }): boolean {
   return session.totals.mismatches === 0;
 }
 
 /** The latest release stays in the race even when it differs: it is replayed if no other is left. */
-function stillElectable<W>(candidate: Watched<W>): boolean {
+function stillElectable(candidate: { session: Session }): boolean {
   return isExact(candidate) || candidate.session.options.release.name === latestRelease().name;
 }

@@ -14,7 +14,13 @@ import { createSession, type Session } from '../replay/session.js';
 import { createUntoldReleases } from '../replay/untoldReleases.js';
 import type { TraceSummary } from '../report/report.js';
 import { type ReleaseChoice, recordedRelease, type Variant } from './choice.js';
-import { createElection, type Election, type Watched, WRONG_FAVOURITE } from './election.js';
+import {
+  createElection,
+  type Election,
+  favouriteOf,
+  type Watched,
+  WRONG_FAVOURITE,
+} from './election.js';
 import type { TraceFeed } from './feed.js';
 
 /** What the user says about a trace, besides the release to replay it in. */
@@ -130,6 +136,8 @@ function createPlayer<W>(
   let runs: Watched<W>[] = [];
   let finder: OrderFinder | undefined;
   let election: Election<W> | undefined;
+  /** A new session of one of the chosen releases. */
+  let begin: (n: number) => Session;
 
   function start(batch: EventBatch): void {
     if (settings.pageSize === undefined && info.pageSize === undefined) {
@@ -145,17 +153,40 @@ function createPlayer<W>(
       choice = { releases: [release], reason: MOST_EXPLAINING, elect: false };
     }
     const recorded = recordedRelease(info, choice);
-    runs = choice.releases.map((release, n) => {
-      const session = startSession(info, settings, release, choice?.variants?.[n], recorded);
-      return { session, watch: attach(session) };
-    });
-    if (choice.elect) election = createElection(runs, haste);
     if (recorded !== undefined) finder = createOrderFinder(info, optionsOf(recorded), replay);
+    const { releases, variants, elect } = choice;
+    begin = (n) => startSession(info, settings, releases[n], variants?.[n], recorded);
+    if (!elect) watchAll(releases);
+  }
+
+  function watchAll(releases: readonly Release[]): void {
+    runs = releases.map((_, n) => watched(n));
+  }
+
+  function watched(n: number): Watched<W> {
+    const session = begin(n);
+    return { session, watch: attach(session) };
+  }
+
+  /** Only the favourite is watched, if the first batch is enough to find one. */
+  function holdElection({ releases }: ReleaseChoice, batch: EventBatch): Election<W> {
+    if (batch.length < haste) {
+      watchAll(releases);
+      return createElection(runs, haste);
+    }
+    const sessions = releases.map((_, n) => begin(n));
+    const { number, hasRivals } = favouriteOf(sessions, batch, haste);
+    runs = [watched(number)];
+    return createElection(runs, haste, hasRivals);
   }
 
   function replay(batch: EventBatch): void {
-    if (election !== undefined) election.run(batch);
-    else for (const { session } of runs) session.run(batch);
+    if (choice?.elect) {
+      election ??= holdElection(choice, batch);
+      election.run(batch);
+    } else {
+      for (const { session } of runs) session.run(batch);
+    }
   }
 
   const untold = createUntoldReleases(info, (batch) => {

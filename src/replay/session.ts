@@ -241,6 +241,44 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     if (Number.isFinite(moved)) releaseAt(address + moved);
   }
 
+  /**
+   * Hot path. A function of its own: what is compiled of a loop that is entered in its midst knows
+   * nothing of what comes after it, and would be thrown away at the end of each batch.
+   */
+  function replayEvent(batch: EventBatch, n: number): void {
+    const op = batch.op[n];
+    if (op === Op.grow) {
+      replayGrow(batch, n);
+      return;
+    }
+    const number = batch.device[n];
+    const at = devices.list[number] ?? devices.declare(number);
+    const allocSize = batch.allocSize[n];
+    outcome.line = batch.line[n];
+    outcome.time = batch.time[n];
+    outcome.op = op;
+    outcome.cpu = batch.cpu[n];
+    outcome.device = at.device;
+    outcome.deviceNumber = number;
+    outcome.size = batch.size[n];
+    outcome.allocSize = Number.isNaN(allocSize) ? outcome.size : allocSize;
+    outcome.dir = batch.dir[n];
+    outcome.recorded = batch.recorded[n];
+    outcome.recordedAddr = batch.tlbAddr[n];
+    outcome.look = followsLook ? batch.look[n] : Look.whole;
+    if (op === Op.map || op === Op.alloc) {
+      outcome.origAddr = op === Op.map ? batch.origAddr[n] : 0;
+      outcome.allocAlignMask = batch.allocAlignMask[n];
+      outcome.transientBase = transients.baseFor(at.device, batch, n);
+      request.transientBase = outcome.transientBase;
+      replayRequest(at);
+    } else if (op === Op.unmap || op === Op.free) {
+      replayRelease();
+    } else {
+      totals.syncs++;
+    }
+  }
+
   return {
     options,
     allocators: devices.allocators,
@@ -254,39 +292,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
       beforeRequest = observers.flatMap((observer) => observer.beforeRequest ?? []);
       onRequest = observers.flatMap((observer) => observer.onRequest ?? []);
       onRelease = observers.flatMap((observer) => observer.onRelease ?? []);
-      for (let n = from; n < to; n++) {
-        if (batch.op[n] === Op.grow) {
-          replayGrow(batch, n);
-          continue;
-        }
-        const number = batch.device[n];
-        const at = devices.list[number] ?? devices.declare(number);
-        const op = batch.op[n];
-        const allocSize = batch.allocSize[n];
-        outcome.line = batch.line[n];
-        outcome.time = batch.time[n];
-        outcome.op = op;
-        outcome.cpu = batch.cpu[n];
-        outcome.device = at.device;
-        outcome.deviceNumber = number;
-        outcome.size = batch.size[n];
-        outcome.allocSize = Number.isNaN(allocSize) ? outcome.size : allocSize;
-        outcome.dir = batch.dir[n];
-        outcome.recorded = batch.recorded[n];
-        outcome.recordedAddr = batch.tlbAddr[n];
-        outcome.look = followsLook ? batch.look[n] : Look.whole;
-        if (op === Op.map || op === Op.alloc) {
-          outcome.origAddr = op === Op.map ? batch.origAddr[n] : 0;
-          outcome.allocAlignMask = batch.allocAlignMask[n];
-          outcome.transientBase = transients.baseFor(at.device, batch, n);
-          request.transientBase = outcome.transientBase;
-          replayRequest(at);
-        } else if (op === Op.unmap || op === Op.free) {
-          replayRelease();
-        } else {
-          totals.syncs++;
-        }
-      }
+      for (let n = from; n < to; n++) replayEvent(batch, n);
       for (const observer of observers) observer.onBatch?.(batch, from, to);
     },
     finish() {

@@ -1,8 +1,8 @@
 import { countCauses } from '../analysis/causeCounts.js';
 import { watchFragmentation } from '../analysis/fragmentation.js';
 import { watchTimeline } from '../analysis/timelineWatch.js';
-import { watchUsage } from '../analysis/usage.js';
-import { watchWho } from '../analysis/who.js';
+import { usageOf } from '../analysis/usage.js';
+import { whoOf } from '../analysis/who.js';
 import { CHECKS } from '../check/check.js';
 import { createFindingLog, type FindingWatch } from '../check/finding.js';
 import type { TraceInfo } from '../events/trace.js';
@@ -32,17 +32,13 @@ export function watchForReport(
 ): ReportWatch {
   const log = createFindingLog(watchFinding);
   const causes = countCauses();
-  const usage = watchUsage(session);
   const fragmentation = watchFragmentation(session);
   const timeline = watchTimeline(session);
-  const who = watchWho(session);
   const rows = recordAllocations(session, keepRows);
   session.observers.push(
     ...CHECKS.map((check) => check(session, log)),
-    usage,
     fragmentation,
     timeline,
-    who,
     rows,
     causes,
   );
@@ -52,13 +48,14 @@ export function watchForReport(
     report(trace, info, kernelReason) {
       const { totals, options, allocators } = session;
       const occupancy = timeline.timeline();
+      const devices = timeline.books.map(usageOf);
       return {
         trace,
         kernel: options.release.name,
         kernelReason,
         pageSize: options.pageSize,
         pools: allocators.flatMap((allocator) => poolReports(allocator)),
-        devices: usage.devices,
+        devices,
         allocations: rows,
         findings: log.kept,
         counts: log.counts,
@@ -69,7 +66,7 @@ export function watchForReport(
         problems: info.problems.first,
         fragmentation: { end: fragmentation.end, worst: fragmentation.worst },
         timeline: occupancy,
-        who: who.who(occupancy, usage.devices),
+        who: whoOf(session, timeline, occupancy, devices),
         summary: {
           maps: totals.maps,
           unmaps: totals.unmaps,
