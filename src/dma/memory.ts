@@ -1,6 +1,7 @@
 import {
   createPageParts,
   giveRecord,
+  isHome,
   isPartZeroed,
   isUntouched,
   loadPage,
@@ -76,7 +77,7 @@ function setSparse(
 ): void {
   let record = pages.get(page);
   if (record === undefined) {
-    if (Number.isNaN(origin)) return;
+    if (isHome(origin, shift)) return;
     record = takeRecord(parts);
     pages.set(page, record);
   }
@@ -101,7 +102,8 @@ function fill(
     const first = page * PAGE;
     const until = Math.min(end, first + PAGE);
     const n = page - memory.denseFrom;
-    const [lo, hi] = [at - first, until - 1 - first];
+    const lo = at - first;
+    const hi = until - 1 - first;
     if (n >= 0 && n < memory.dense) setPart(memory.parts, n, lo, hi, origin, shift, through);
     else setSparse(memory, page, lo, hi, origin, shift, through);
     at = until;
@@ -121,9 +123,8 @@ export function write(
   at: number,
   through: number,
 ): void {
-  const isHome = origin === Origin.before && at === start;
   if (origin === Origin.zeroed) zero(memory, start, length);
-  else fill(memory, start, start + length, isHome ? Number.NaN : origin, at - start, through);
+  else fill(memory, start, start + length, origin, at - start, through);
 }
 
 /** Zeroes bytes. */

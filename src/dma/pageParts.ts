@@ -35,6 +35,9 @@ const State = {
 /** The origin of zeroes, whose shift and through are 0. */
 const ZEROED = 0;
 
+/** The origin of what was there before the trace. */
+const BEFORE = -1;
+
 const WHOLE = PAGE - 1;
 
 /** The parts of one page, in order. */
@@ -52,6 +55,11 @@ function emptyPage(): LoadedPage {
     bounds: new Uint32Array(PAGE + 2),
     sources: new Float64Array(3 * (PAGE + 2)),
   };
+}
+
+/** Whether bytes are as before the trace. */
+export function isHome(origin: number, shift: number): boolean {
+  return origin === BEFORE && shift === 0;
 }
 
 /** A page as it is, and as it becomes; reused. */
@@ -191,7 +199,7 @@ function keepPart(n: number, lo: number, hi: number): void {
 
 /**
  * Gives the bytes from `lo` to `hi` of a record's page a source; a hot path.
- * @param origin NaN for none: they are as before the trace
+ * @param origin as in Piece; bytes from before the trace that are where they were have no part
  */
 export function setPart(
   parts: PageParts,
@@ -206,7 +214,7 @@ export function setPart(
   const isWhole = lo === 0 && hi === WHOLE;
   if (isWhole || states[record] === 0) {
     clear(parts, record);
-    if (Number.isNaN(origin)) return;
+    if (isHome(origin, shift)) return;
     if (isWhole && origin === ZEROED) {
       states[record] = State.zeroed;
       return;
@@ -229,7 +237,7 @@ export function setPart(
     keepPart(n, first, Math.min(last, lo - 1));
     if (last > hi) break;
   }
-  if (!Number.isNaN(origin)) addPart(changed, lo, hi, origin, shift, through);
+  if (!isHome(origin, shift)) addPart(changed, lo, hi, origin, shift, through);
   for (; n < loaded.count; n++) {
     const first = loaded.bounds[n] >>> PAGE_SHIFT;
     const last = loaded.bounds[n] % PAGE;

@@ -189,19 +189,23 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
   function checkMap(outcome: DmaOutcome): void {
     const { row } = outcome;
     const device = devices[row.device];
-    const parts = partsMade(outcome).filter(({ data }) => isBounced(device, data.start));
-    if (parts.length === 0) return;
+    const parts = partsMade(outcome);
+    let bounced = 0;
     let isLoud = exposers.size > 0;
     for (const part of parts) {
+      if (!isBounced(device, part.data.start)) continue;
+      bounced++;
       const bounce = bounceOf(session, bounces, row, part);
       isLoud ||= !isQuiet(row, part, bounce);
       setOwner(bounces, bounce, bounce);
       bounce.more = byId.get(row.id);
       byId.set(row.id, bounce);
     }
-    if (!isLoud) return;
-    const own = buffersOf(row.id).slice(-parts.length);
-    const made = parts.map((part, n) => exposureOf(row, part, own[n]));
+    if (!isLoud || bounced === 0) return;
+    const own = buffersOf(row.id).slice(-bounced);
+    const made = parts
+      .filter(({ data }) => isBounced(device, data.start))
+      .map((part, n) => exposureOf(row, part, own[n]));
     const exposed = made.filter(({ outside }) => outside.length > 0);
     if (exposed.length > 0) tellExposed(row, exposed);
     checkPadding(row, made);
