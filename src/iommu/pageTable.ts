@@ -20,30 +20,33 @@ export interface PageTable {
   mapped: number;
   /** Runs that were unmapped, to be used again. */
   unused: Run[];
+  /** The run that was found or mapped last: a call asks for its own over and over. */
+  last: Run | undefined;
 }
 
 /** An empty page table. */
 export function createPageTable(granule: number): PageTable {
-  return { granule, runs: createOrder(), mapped: 0, unused: [] };
+  return { granule, runs: createOrder(), mapped: 0, unused: [], last: undefined };
 }
 
 function insertRun(table: PageTable, lo: number, hi: number, phys: number, rights: number): void {
-  const run = table.unused.pop();
-  if (run === undefined) {
-    insert(table.runs, { lo, hi, prev: undefined, next: undefined, phys, rights });
-    return;
-  }
+  const run = table.unused.pop() ?? { lo, hi, prev: undefined, next: undefined, phys, rights };
   run.lo = lo;
   run.hi = hi;
   run.phys = phys;
   run.rights = rights;
   insert(table.runs, run);
+  table.last = run;
 }
 
 /** The run that holds a granule; undefined where it is not mapped. */
 export function runAt(table: PageTable, pfn: number): Run | undefined {
+  const { last } = table;
+  if (last !== undefined && last.lo <= pfn && pfn <= last.hi) return last;
   const run = floorOf(table.runs, pfn);
-  return run !== undefined && pfn <= run.hi ? run : undefined;
+  if (run === undefined || pfn > run.hi) return undefined;
+  table.last = run;
+  return run;
 }
 
 /** The physical address that a device address leads to; NaN where nothing is mapped. */
@@ -78,6 +81,7 @@ function cut(table: PageTable, run: Run, lo: number, hi: number): void {
   const { lo: first, hi: last, phys, rights } = run;
   remove(table.runs, run);
   table.unused.push(run);
+  table.last = undefined;
   if (first < lo) insertRun(table, first, lo - 1, phys, rights);
   const after = phys + (hi + 1 - first) * table.granule;
   if (hi < last) insertRun(table, hi + 1, last, after, rights);

@@ -204,9 +204,20 @@ export const createStaleMappingCheck: DmaCheck = (session, tell) => {
     );
   }
 
+  function checkUnmap(outcome: DmaOutcome): void {
+    const { row, mapping } = outcome;
+    const gone = extents.get(row.id);
+    if (gone === undefined || mapping === undefined) return;
+    extents.delete(row.id);
+    if (isAnyMapped(devices[row.device].table, gone)) {
+      checkLeft(row, gone, mapping.line, () => reason(outcome));
+    }
+    if (gone.length === 1) unused.push(gone);
+  }
+
   return {
     onRow(outcome) {
-      const { row, mapping } = outcome;
+      const { row } = outcome;
       const { table } = devices[row.device];
       const added = table.mapped - counts[row.device];
       counts[row.device] = table.mapped;
@@ -217,15 +228,8 @@ export const createStaleMappingCheck: DmaCheck = (session, tell) => {
         checkLeft(row, gone, row.line, () => ', after it failed');
       }
       const made = madeBy(outcome);
-      if (UNMAPS.has(row.op)) {
-        const gone = extents.get(row.id);
-        if (gone === undefined || mapping === undefined) return;
-        extents.delete(row.id);
-        if (isAnyMapped(table, gone)) {
-          checkLeft(row, gone, mapping.line, () => reason(outcome));
-        }
-        if (gone.length === 1) unused.push(gone);
-      } else if (made !== undefined) {
+      if (UNMAPS.has(row.op)) checkUnmap(outcome);
+      else if (made !== undefined) {
         keep(row, extentsOf(made, added));
       } else if (hasLinked(outcome)) {
         const from = partsMade(outcome).at(-1)?.address.pfn;
