@@ -1,20 +1,20 @@
 // The same buffers of the same devices, bounced with an IOMMU and without; see README.md.
-import { createDmaDevice } from '../dist/dma/device.js';
-import { mapPage } from '../dist/dma/mapping.js';
-import { zero } from '../dist/dma/memory.js';
-import { createDmaSystem, startCall } from '../dist/dma/system.js';
-import { unmapPage } from '../dist/dma/unmapping.js';
-import { findIommuRelease } from '../dist/kernel/iommuSelect.js';
-import { findRelease } from '../dist/kernel/select.js';
+import { createDmaDevice } from '../build/dma/device.js';
+import { mapPage } from '../build/dma/mapping.js';
+import { zero } from '../build/dma/memory.js';
+import { createDmaSystem, startCall } from '../build/dma/system.js';
+import { unmapPage } from '../build/dma/unmapping.js';
+import { findIommuRelease } from '../build/kernel/iommuSelect.js';
+import { findRelease } from '../build/kernel/select.js';
 import {
   createAllocator,
   createDevice,
   emptyAnswer,
   emptyReleased,
-} from '../dist/swiotlb/allocator.js';
-import { mapSingle, unmapSingle } from '../dist/swiotlb/calls.js';
-import { createPool } from '../dist/swiotlb/pool.js';
-import { SEARCHERS } from '../dist/swiotlb/searchers.js';
+} from '../build/swiotlb/allocator.js';
+import { mapSingle, unmapSingle } from '../build/swiotlb/calls.js';
+import { createPool } from '../build/swiotlb/pool.js';
+import { SEARCHERS } from '../build/swiotlb/searchers.js';
 import { createWriter, hex, randomNumbers, randomSize } from './workload.mjs';
 
 const RELEASE = 'v7.2';

@@ -53,6 +53,11 @@ const GOALS = [
   { trace: 'mixed', program: 'replay', against: 'grep', goal: 2 },
 ];
 
+/** The start of the program against that of an empty one, and the goal. */
+const STARTS = ['--version', '--help'];
+const START_GOAL = 1.25;
+const START_ROUNDS = 15;
+
 function main(args) {
   return `node ${MAIN} ${args}`;
 }
@@ -118,6 +123,19 @@ function requireEqualWork(trace, outputs) {
   if (new Set(counts).size !== 1) throw new Error(`void: maps of ${trace}: ${counts.join(', ')}`);
 }
 
+/** Times are small, so that there are more rounds of them. */
+function measureStart() {
+  const commands = ['node -e 0', ...STARTS.map(main)];
+  const rounds = Array.from({ length: START_ROUNDS + 1 }, () =>
+    commands.map((command) => run(command).ms),
+  ).slice(1);
+  return STARTS.map((program, index) => {
+    const ms = rounds.map((times) => times[index + 1]);
+    const ratio = median(rounds.map(([bare], round) => ms[round] / bare));
+    return { program, ms: median(ms), against: 'node', ratio, goal: START_GOAL };
+  });
+}
+
 function measureMemory(files, small) {
   const bare = median(Array.from({ length: 5 }, () => peakMemory('node -e 0')));
   return Object.keys(TRACES).map((trace) => {
@@ -151,10 +169,10 @@ function compare(times) {
   });
 }
 
-function print({ megabytes, rounds, times, memory }) {
+function print({ megabytes, rounds, starts, times, memory }) {
   console.log(`Traces of ${megabytes} MB, ${rounds} rounds.\n`);
   console.log('| trace | program | ms | against | ratio | goal |\n|---|---|---|---|---|---|');
-  for (const { trace, program, ms, against, ratio, goal } of times) {
+  for (const { trace = 'no trace', program, ms, against, ratio, goal } of [...starts, ...times]) {
     const numbers = `${ms.toFixed(0)} | ${against} | ${ratio.toFixed(2)} | ${goal ?? ''}`;
     console.log(`| ${trace} | ${program} | ${numbers} |`);
   }
@@ -176,6 +194,7 @@ try {
   const result = {
     megabytes: Number(options.megabytes),
     rounds: Number(options.rounds),
+    starts: measureStart(),
     times: compare(times),
     memory: measureMemory(files, small),
   };

@@ -2,10 +2,10 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { emptyPlan } from '../dist/kernel/plan.js';
-import { createPool, releaseSlots, takeSlots } from '../dist/swiotlb/pool.js';
-import { SEARCHERS } from '../dist/swiotlb/searchers.js';
-import { addressWindow } from '../dist/swiotlb/window.js';
+import { emptyPlan } from '../build/kernel/plan.js';
+import { createPool, releaseSlots, takeSlots } from '../build/swiotlb/pool.js';
+import { SEARCHERS } from '../build/swiotlb/searchers.js';
+import { addressWindow } from '../build/swiotlb/window.js';
 
 const ROUNDS = 9;
 const BASE = 0x80000000;

@@ -1,15 +1,15 @@
 // Seeded traces of any size, whose results are the model's own; see README.md.
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { findRelease } from '../dist/kernel/select.js';
+import { findRelease } from '../build/kernel/select.js';
 import {
   createAllocator,
   createDevice,
   emptyAnswer,
   emptyReleased,
-} from '../dist/swiotlb/allocator.js';
-import { mapSingle, unmapSingle } from '../dist/swiotlb/calls.js';
-import { createPool } from '../dist/swiotlb/pool.js';
-import { SEARCHERS } from '../dist/swiotlb/searchers.js';
+} from '../build/swiotlb/allocator.js';
+import { mapSingle, unmapSingle } from '../build/swiotlb/calls.js';
+import { createPool } from '../build/swiotlb/pool.js';
+import { SEARCHERS } from '../build/swiotlb/searchers.js';
 
 const RELEASE = 'v6.8';
 const PAGE_SIZE = 4096;

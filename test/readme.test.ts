@@ -22,6 +22,17 @@ describe('the README', () => {
     expect([0, 1]).toContain(status);
   });
 
+  test('shows the picture that its command draws', () => {
+    const [, words] =
+      /swiotlb-replay (generate .*) \| swiotlb-replay (?=report - --plot occupancy$)/m.exec(
+        readme,
+      ) ?? [];
+    const { stdout: input } = swiotlbReplay(words.split(' '));
+    const { stdout } = swiotlbReplay(['report', '-', '--plot', 'occupancy'], { input });
+    expect(readme).toContain('](docs/images/occupancy.svg)');
+    expect(stdout).toBe(readFileSync(join(PROJECT, 'docs/images/occupancy.svg'), 'utf8'));
+  });
+
   test('shows a canonical trace that is read without a complaint', () => {
     const trace = /^ {2}#swiotlb-trace 1\n(?: {2}.*\n)+/m.exec(readme)?.[0].replace(/^ {2}/gm, '');
     const { stdout } = swiotlbReplay(['verify', '-', '--strict', '--json'], { input: trace ?? '' });

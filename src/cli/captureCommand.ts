@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { type CaptureFacts, captureFacts, versionNumber } from '../capture/facts.js';
 import { bootParameters } from '../capture/probes.js';
 import { CAPTURE_TOOLS } from '../capture/recipe.js';
@@ -19,9 +19,8 @@ interface Options {
 const NEWEST_PATCH = 999;
 
 /** `capture`: a script that records a trace on a running kernel. */
-export function captureCommand(): Command {
-  return new Command('capture')
-    .summary('print a script that records a trace on a running kernel')
+export function captureCommand(command: Command): void {
+  command
     .description(
       'Print a shell script that records maps with parameters and results, unmaps, syncs, device\n' +
         'masks, pool geometry and dmesg on a kernel of that release, into one archive that the other\n' +

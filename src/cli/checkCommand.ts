@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EXPECT_SUFFIX, type ExpectedCase } from '../corpus/expectation.js';
 import {
   type CheckResult,
@@ -45,16 +45,14 @@ type NamedStandIn = StandIn & { word: string };
 const FORMAT_NAMES = CHECK_RENDERERS.map(({ name }) => name);
 
 /** `check PATH...`: replays of a corpus against the expectations beside its traces. */
-export function checkCommand(): Command {
-  return new Command('check')
-    .summary('compare replays of a corpus with the expectations beside its traces')
+export function checkCommand(command: Command): void {
+  command
     .description(
       'Replay every trace at or below the paths that has an expectation file beside\n' +
         `it (TRACE${EXPECT_SUFFIX}), and tell where findings, addresses or bounds differ.\n` +
         'Exit status 1 where something differs, 2 where a trace or an expectation cannot\n' +
         'be used, 3 where no trace has expectations.',
     )
-    .argument('<path...>', 'traces, and folders to look for them')
     .addOption(
       new Option('--output <format>', 'how to report').choices(FORMAT_NAMES).default('text'),
     )
@@ -66,7 +64,11 @@ export function checkCommand(): Command {
       collectReport,
       [],
     )
-    .option('--jobs <n>', 'replays at a time', parseJobs, availableParallelism())
+    .addOption(
+      new Option('--jobs <n>', 'replays at a time')
+        .argParser(parseJobs)
+        .default(availableParallelism(), 'one for each processor'),
+    )
     .option('--shard <i/n>', 'check the i-th of n parts of the corpus', parseShardOption)
     .addOption(
       new Option('--update', 'write what the replays show as the new expectations').conflicts([

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Place } from '../convert/selection.js';
 import { UserError } from '../events/errors.js';
 import { globMatcher } from '../replay/geometry.js';
@@ -28,16 +28,13 @@ interface Options extends ReplayOptions {
 }
 
 /** `convert TRACE`: writes a trace in another format, or a part of it, or without what tells whose it is. */
-export function convertCommand(): Command {
-  const command = new Command('convert')
-    .summary('write a trace as canonical CSV, JSON lines or a Perfetto trace')
-    .description(
-      'Write a trace of any format as canonical CSV, as JSON lines, or as a trace that\n' +
-        'ui.perfetto.dev opens, in the order and with the start indexes that the replay\n' +
-        'found. Standard error tells what the new format cannot carry, and what was left out.',
-    )
-    .argument('<trace>', 'trace file; - reads standard input');
-  return addReplayOptions(command)
+export function convertCommand(command: Command): void {
+  command.description(
+    'Write a trace of any format as canonical CSV, as JSON lines, or as a trace that\n' +
+      'ui.perfetto.dev opens, in the order and with the start indexes that the replay\n' +
+      'found. Standard error tells what the new format cannot carry, and what was left out.',
+  );
+  addReplayOptions(command)
     .addOption(
       new Option(
         '--to <format|place>',

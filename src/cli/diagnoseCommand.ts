@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { createDiagnoser, type DiagnoseOptions } from '../analysis/diagnose.js';
 import type { Diagnosis } from '../analysis/diagnosis.js';
 import { emptyTraceInfo } from '../events/trace.js';
@@ -16,15 +16,13 @@ import { createProgress } from './progress.js';
 type Options = OutputOptions & { kernel?: string; device: DeviceOverride[] };
 
 /** `diagnose LOG...`: what does a kernel log prove? */
-export function diagnoseCommand(): Command {
-  const command = new Command('diagnose')
-    .summary('say what each "swiotlb buffer is full" of a kernel log proves')
+export function diagnoseCommand(command: Command): void {
+  command
     .description(
       'Read plain kernel logs (dmesg, a journal, a mail that quotes one; no trace needed) and say what each\n' +
         '"swiotlb buffer is full" proves, what it does not, and what to do; also known kernel bugs, complaints\n' +
         'of dma-debug and IOMMU faults. Exit status 1 where there is something, 0 where there is nothing.',
     )
-    .argument('<log...>', 'kernel logs; - reads standard input')
     .option(
       '--kernel <release>',
       'the kernel of the log, where it does not name it, or to override it',
@@ -46,7 +44,6 @@ export function diagnoseCommand(): Command {
       return diagnosis.totals.reports + diagnosis.problems.length > 0 ? Exit.found : Exit.ok;
     });
   });
-  return command;
 }
 
 async function diagnose(path: string, known: DiagnoseOptions): Promise<Diagnosis> {

@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { UserError } from '../events/errors.js';
 import { diffText, regressionsText } from '../render/diff.js';
 import { diffJson } from '../render/diffJson.js';
@@ -38,16 +38,13 @@ interface Options extends ReplayOptions, OutputOptions, BothSidesOptions {
 const NO_ROWS = { first: 0, last: 0 };
 
 /** `diff TRACE... --old R1 --new R2`: what another release, or another pool, makes of a trace. */
-export function diffCommand(): Command {
-  const command = new Command('diff')
-    .summary('show what another release or another pool makes of a trace')
-    .description(
-      'Replay traces on two sides, which differ in release, pools or search, and show where they part\n' +
-        'first and why, which differences stand by themselves and what follows from them, which findings\n' +
-        'vanish and appear, and what changes in failures, fragmentation and slots searched.\n' +
-        'With --by findings two traces of one workload are compared, each replayed by itself.',
-    )
-    .argument('<trace...>', 'trace files; - reads standard input');
+export function diffCommand(command: Command): void {
+  command.description(
+    'Replay traces on two sides, which differ in release, pools or search, and show where they part\n' +
+      'first and why, which differences stand by themselves and what follows from them, which findings\n' +
+      'vanish and appear, and what changes in failures, fragmentation and slots searched.\n' +
+      'With --by findings two traces of one workload are compared, each replayed by itself.',
+  );
   addSideOptions(command, 'old', 'old');
   addSideOptions(command, 'new', 'new');
   addReplayOptions(command)
@@ -80,7 +77,6 @@ export function diffCommand(): Command {
             ),
           ),
     );
-  return command;
 }
 
 async function compareSides(

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { watchExplanation } from '../analysis/explain.js';
 import { UserError } from '../events/errors.js';
 import { explainJson, explainText } from '../render/explain.js';
@@ -15,14 +15,12 @@ interface Options extends ReplayOptions {
 }
 
 /** `explain TRACE --line N`: why did that request get that slot, or none? */
-export function explainCommand(): Command {
-  const command = new Command('explain')
-    .summary('show why a request got its slot, or failed')
+export function explainCommand(command: Command): void {
+  command
     .description(
       'Replay a trace up to a line and show every candidate slot of its search, what ruled each out,\n' +
         "and the numbers that the search ran with. Exit status 1 where the line's request fails.",
     )
-    .argument('<trace>', 'trace file; - reads standard input')
     .requiredOption('--line <number>', 'line of a map or alloc', parseLine);
   addReplayOptions(command)
     .option('--json', 'as one JSON object, with every run of candidates')
@@ -53,7 +51,6 @@ export function explainCommand(): Command {
         return strictProblem(options, path, info) ?? unlessIncomplete(status, info);
       }),
     );
-  return command;
 }
 
 function parseLine(text: string): number {

@@ -1,5 +1,5 @@
 import { fstatSync } from 'node:fs';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { UserError } from '../events/errors.js';
 import { MISCHIEF, type MischiefName, type MischiefRate } from '../generate/mischief.js';
 import { type DeviceKind, SHAPES, type SizeMix } from '../generate/shapes.js';
@@ -46,9 +46,8 @@ const PIECE = 256;
 const DEFAULT_ONE_IN = 1000;
 
 /** `generate`: a synthetic workload. */
-export function generateCommand(): Command {
-  return new Command('generate')
-    .summary('print a seeded synthetic trace')
+export function generateCommand(command: Command): void {
+  command
     .description(
       'Print a synthetic trace, with the results that the allocator of a release gives.\n' +
         'The same options and seed give the same bytes on every machine. docs/generate.md\n' +

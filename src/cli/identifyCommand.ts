@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { type MismatchWatch, watchMismatches } from '../analysis/mismatches.js';
 import type { TraceInfo } from '../events/trace.js';
 import { RELEASES } from '../kernel/releases.js';
@@ -29,14 +29,11 @@ interface IdentifyResult {
 }
 
 /** `identify TRACE...`: which releases give every recorded address? */
-export function identifyCommand(): Command {
-  const command = new Command('identify')
-    .summary('name the releases that give every recorded address')
-    .description(
-      'Replay traces in every release and name those that give every recorded address; for the\n' +
-        'others, the line where they first part. Exit status 1 where none does, 3 where nothing is recorded.',
-    )
-    .argument('<trace...>', 'trace files; - reads standard input');
+export function identifyCommand(command: Command): void {
+  command.description(
+    'Replay traces in every release and name those that give every recorded address; for the\n' +
+      'others, the line where they first part. Exit status 1 where none does, 3 where nothing is recorded.',
+  );
   addReplayOptions(command, false);
   addOutputOptions(command).action((paths: string[], options: Options) =>
     eachTrace(
@@ -65,7 +62,6 @@ export function identifyCommand(): Command {
       ),
     ),
   );
-  return command;
 }
 
 function identify(path: string, { runs }: Replayed<MismatchWatch>): IdentifyResult {

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import type { Release, ReleaseKind } from '../kernel/release.js';
 import { RELEASES } from '../kernel/releases.js';
 import { lastTag } from '../kernel/select.js';
@@ -16,9 +16,8 @@ const GROUPS: readonly { kind: ReleaseKind; heading: string }[] = [
 ];
 
 /** `kernels`: the table of releases. */
-export function kernelsCommand(): Command {
-  return new Command('kernels')
-    .summary('list the releases that can be replayed')
+export function kernelsCommand(command: Command): void {
+  command
     .description(
       'List the releases whose allocator can be replayed, how they differ, and which stable version\n' +
         'has the allocator of which row; then the same of IOVA allocators and dma-iommu. --kernel also\n' +

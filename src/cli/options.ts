@@ -70,9 +70,10 @@ export function addReplayOptions(command: Command, withKernel = true): Command {
       'the boot log beside the trace: kernel, pools and devices that the trace does not tell',
     )
     .addOption(
-      new Option('--input-format <format>', `skip detection: ${formatNames()}`).argParser(
-        parseFormat,
-      ),
+      new Option('--input-format <format>', 'skip detection').choices([
+        ...FORMATS.map(({ name }) => name),
+        ...IOMMU_FORMATS,
+      ]),
     )
     .addOption(
       new Option('--search <searcher>', 'how to search; the results are the same')
@@ -159,17 +160,6 @@ export function parsePageSize(text: string): number {
     throw new InvalidArgumentError(`It is one of ${PAGE_SIZES.join(', ')}, or 4K, 16K, 64K.`);
   }
   return bytes;
-}
-
-function formatNames(): string {
-  return [...FORMATS.map(({ name }) => name), ...IOMMU_FORMATS].join(', ');
-}
-
-function parseFormat(text: string): TraceFormat | IommuFormat {
-  const format =
-    FORMATS.find(({ name }) => name === text) ?? IOMMU_FORMATS.find((name) => name === text);
-  if (format === undefined) throw new InvalidArgumentError(`It is one of ${formatNames()}.`);
-  return format;
 }
 
 function boundaryOf(text: string): number {

@@ -1,83 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { captureCommand } from './captureCommand.js';
-import { checkCommand } from './checkCommand.js';
-import { convertCommand } from './convertCommand.js';
-import { diagnoseCommand } from './diagnoseCommand.js';
-import { diffCommand } from './diffCommand.js';
-import { explainCommand } from './explainCommand.js';
-import { generateCommand } from './generateCommand.js';
-import { identifyCommand } from './identifyCommand.js';
-import { kernelsCommand } from './kernelsCommand.js';
-import { loadPolicies } from './policies.js';
-import { replayCommand } from './replayCommand.js';
-import { reportCommand } from './reportCommand.js';
-import { sizeCommand } from './sizeCommand.js';
-import { verifyCommand } from './verifyCommand.js';
+import { COMMANDS } from './commands.js';
 
-/** Examples that work on the shipped traces, for the end of each command's help. */
-const SEED = 'traces/double-allocation/trace.log';
-const LOG = 'traces/full-or-not/dmesg.log';
-const POLICY = 'docs/policies/first-fix.mjs';
-const EXAMPLES: Record<string, readonly string[]> = {
-  replay: [SEED, `${SEED} --kernel v6.9`, `${SEED} --json --no-allocations`],
-  report: [
-    `report ${SEED} --html report.html`,
-    `report ${SEED} --old v6.8 --new v6.9 --html report.html`,
-    'report traces/fragmented/trace.csv --plot occupancy -o occupancy.svg',
-  ],
-  verify: [`verify ${SEED} --kernel v6.8`, 'verify traces/*/trace.csv'],
-  diff: [
-    `diff ${SEED} --old v6.8 --new v6.9`,
-    `diff ${SEED} --old v6.8 --new v6.8+will-v1 --json`,
-    `diff ${SEED} --old v6.8 --new ./${POLICY}`,
-    'diff traces/fragmented/trace.csv --kernel v6.12 --new-swiotlb 128 --output markdown',
-    'diff traces/page-bits/trace.csv traces/fragmented/trace.csv --by findings',
-    'diff traces/iommu-stale-mapping/trace.csv --old v5.14 --new v5.16',
-  ],
-  identify: [`identify ${SEED}`, 'identify traces/*/trace.csv --json'],
-  explain: [
-    `explain ${SEED} --line 2 --kernel v6.9`,
-    'explain traces/stepped-over/trace.csv --line 17',
-  ],
-  size: [
-    'size traces/fragmented/trace.csv',
-    'size traces/fragmented/trace.csv --scale 2 --json',
-    'size traces/fragmented/trace.csv --sweep nslabs=64..1024,kernel=v5.10|v6.12 --output heatmap',
-  ],
-  check: [
-    'check traces/',
-    'check traces/ --output ktap --shard 1/2',
-    `check traces/page-bits --kernel ./${POLICY}`,
-    'check traces/double-allocation --output github --report sarif=check.sarif',
-  ],
-  diagnose: [`diagnose ${LOG}`, `diagnose ${LOG} --json`],
-  capture: [
-    'capture --kernel "$(uname -r)" > capture.sh',
-    'capture --kernel 6.1 --tool bpftrace',
-    'capture --kernel v6.12 --boot',
-  ],
-  convert: [
-    `convert ${SEED} --to csv`,
-    'convert traces/fragmented/trace.csv --to perfetto -o fragmented.json',
-    'convert traces/stepped-over/trace.csv --anonymize --to jsonl',
-  ],
-  generate: [
-    'generate --shape nvme --events 1000 --seed 7 -o nvme.csv',
-    'generate --shape net --duration 0.5 --misbehave leak=500 | swiotlb-replay -',
-  ],
-  kernels: ['kernels', 'kernels --json'],
-};
-
-const STATUS = `
-
-Exit status: 0 nothing wrong found, 1 findings or differences, 2 wrong usage or an unusable trace,
-3 nothing wrong found but the trace does not carry that verdict.`;
+/** What the exit statuses of most commands mean. */
+export const STATUS =
+  'Exit status: 0 nothing wrong found, 1 findings or differences, 2 wrong usage or an unusable trace,\n' +
+  '3 nothing wrong found but the trace does not carry that verdict.';
 
 /** Commands whose --kernel is a release and no policy. */
-const REPLAYING_NOTHING = new Set(['capture', 'diagnose']);
+const REPLAYING_NOTHING = new Set(['capture', 'completion', 'diagnose']);
 
-/** The whole command line. */
+/** The command line; what a command is beyond its line in the help is loaded when it is named. */
 export function createProgram(): Command {
   const program = new Command('swiotlb-replay')
     .description(
@@ -85,33 +18,58 @@ export function createProgram(): Command {
         '`swiotlb-replay TRACE...` is short for `swiotlb-replay replay TRACE...`.',
     )
     .version(packageVersion(), '-V, --version')
-    .option('--no-color', 'no colours, whatever the terminal');
-  program.hook('preAction', (_, command) =>
-    REPLAYING_NOTHING.has(command.name()) ? undefined : loadPolicies(command.opts()),
-  );
-  program.addCommand(replayCommand(), { isDefault: true });
-  program.addCommand(reportCommand());
-  program.addCommand(verifyCommand());
-  program.addCommand(identifyCommand());
-  program.addCommand(diffCommand());
-  program.addCommand(explainCommand());
-  program.addCommand(sizeCommand());
-  program.addCommand(checkCommand());
-  program.addCommand(diagnoseCommand());
-  program.addCommand(captureCommand());
-  program.addCommand(convertCommand());
-  program.addCommand(generateCommand());
-  program.addCommand(kernelsCommand());
-  program.addHelpText(
-    'after',
-    examplesText(Object.values(EXAMPLES).map(([first]) => first)) + STATUS,
-  );
-  for (const command of [program, ...program.commands]) {
-    command.showHelpAfterError('(--help tells more)').exitOverride();
-    const examples = EXAMPLES[command.name()];
-    if (examples !== undefined) command.addHelpText('after', examplesText(examples));
+    .option('--no-color', 'no colours, whatever the terminal')
+    .helpCommand(false)
+    .showHelpAfterError('(--help tells more)')
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `${examplesText(COMMANDS.map(({ examples: [first] }) => first))}\n\n${STATUS}`,
+    );
+  for (const [index, { name, summary, argument, examples }] of COMMANDS.entries()) {
+    const command = program.command(name, { isDefault: index === 0 }).summary(summary);
+    if (argument !== undefined) command.argument(...argument);
+    command.addHelpText('after', examplesText(examples));
   }
+  addHelpCommand(program);
+  program.hook('preSubcommand', (_, command) => complete(command));
+  program.hook('preAction', async (_, command) => {
+    if (REPLAYING_NOTHING.has(command.name())) return;
+    const { loadPolicies } = await import('./policies.js');
+    await loadPolicies(command.opts());
+  });
   return program;
+}
+
+/** Loads what every command is, for who wants to see the whole. */
+export async function completeAll(program: Command): Promise<void> {
+  for (const command of program.commands) await complete(command);
+}
+
+const completed = new WeakSet<Command>();
+
+async function complete(command: Command): Promise<void> {
+  const entry = COMMANDS.find(({ name }) => name === command.name());
+  if (entry === undefined || completed.has(command)) return;
+  completed.add(command);
+  const define = await entry.load();
+  define(command);
+}
+
+/** `help COMMAND`: commander's own would show a command that is not loaded yet. */
+function addHelpCommand(program: Command): void {
+  program
+    .command('help')
+    .summary('display help for a command')
+    .argument('[command]')
+    .action(async (name?: string) => {
+      const command = program.commands.find((each) => each.name() === name);
+      if (command === undefined && name !== undefined) {
+        program.error(`error: unknown command '${name}'`);
+      }
+      if (command !== undefined) await complete(command);
+      (command ?? program).help();
+    });
 }
 
 function examplesText(examples: readonly string[]): string {

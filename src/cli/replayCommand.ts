@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { findsFault } from '../analysis/iommuFacts.js';
 import { watchIommu } from '../analysis/iommuMappings.js';
 import { countLevel } from '../check/finding.js';
@@ -27,14 +27,11 @@ interface Options extends ReplayOptions {
 }
 
 /** `replay TRACE...`: the report of a trace. */
-export function replayCommand(): Command {
-  const command = new Command('replay')
-    .summary('replay and report what is wrong')
-    .description(
-      'Replay traces and report returned addresses, alignment violations, double-allocated pages,\n' +
-        'failures with their cause, fragmentation and usage per device.',
-    )
-    .argument('<trace...>', 'trace files; - reads standard input');
+export function replayCommand(command: Command): void {
+  command.description(
+    'Replay traces and report returned addresses, alignment violations, double-allocated pages,\n' +
+      'failures with their cause, fragmentation and usage per device.',
+  );
   addReplayOptions(command)
     .addOption(
       new Option('--output <format>', 'how to report')
@@ -59,7 +56,6 @@ export function replayCommand(): Command {
       ),
     );
   });
-  return command;
 }
 
 /** Adds `--fail-on`. */

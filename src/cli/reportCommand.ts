@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { watchIommu } from '../analysis/iommuMappings.js';
 import { UserError } from '../events/errors.js';
 import { renderDiffHtml } from '../render/html/diffPage.js';
@@ -26,15 +26,13 @@ const ROWS = { first: 100, last: 20 };
 const NO_ROWS = { first: 0, last: 0 };
 
 /** `report TRACE --html FILE`: a page with pictures, or one picture. */
-export function reportCommand(): Command {
-  const command = new Command('report')
-    .summary('write a report with pictures: one HTML page, or one SVG')
+export function reportCommand(command: Command): void {
+  command
     .description(
       'Replay a trace and write one page that opens from disk and needs nothing beside itself: verdict,\n' +
         'slots in use over time, a map of time by slot, findings, failures, fragmentation, devices.\n' +
         'With --old and --new, or what else sets two sides apart, both stand side by side.',
     )
-    .argument('<trace>', 'trace file; - reads standard input')
     .option('--html <file>', 'the page; - writes it to standard output')
     .addOption(new Option('--plot <what>', 'one picture as SVG').choices(Object.keys(PLOTS)))
     .option('-o, --file <file>', 'where --plot goes, complete or not at all; else standard output');
@@ -45,7 +43,6 @@ export function reportCommand(): Command {
     const file = options.html === undefined ? options.file : page;
     return eachTrace([path], file, (path, output) => write(path, options, output));
   });
-  return command;
 }
 
 async function write(path: string, options: Options, output: Output): Promise<number> {

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { UserError } from '../events/errors.js';
 import type { Release } from '../kernel/release.js';
 import { SIZE_RENDERERS } from '../render/size/table.js';
@@ -10,10 +10,10 @@ import { complainOf } from './eachTrace.js';
 import { Exit } from './exit.js';
 import { addReplayOptions, type ReplayOptions } from './options.js';
 import { openOutput, renderOptions } from './output.js';
+import { showProgress } from './progress.js';
 import { requireRelease } from './run.js';
 import { findSizes, sweepPoints, trySweep } from './size/find.js';
 import { type UsedPool, usedPools } from './size/pools.js';
-import { createTrialProgress } from './size/progress.js';
 import { readWorkloads, type Workloads } from './size/read.js';
 import { MAX_POINTS, parseSweep, type SweepRange } from './size/sweepOption.js';
 import { startTrials } from './size/trials.js';
@@ -32,17 +32,14 @@ interface Options extends ReplayOptions {
 }
 
 /** `size TRACE...`: the smallest pool in which no request fails. */
-export function sizeCommand(): Command {
-  const command = new Command('size')
-    .summary('find the smallest pool in which no request fails')
-    .description(
-      'Find, for each number of areas, the smallest pool in which no request of a trace fails, by exact\n' +
-        'replays: it fits, and one step smaller a request fails. Of several traces each must fit by itself.\n' +
-        'Exit status 0 where there is an answer, 1 where no pool is large enough, 3 where the trace is\n' +
-        'incomplete.',
-    )
-    .argument('<trace...>', 'trace files; - reads standard input');
-  return addReplayOptions(command)
+export function sizeCommand(command: Command): void {
+  command.description(
+    'Find, for each number of areas, the smallest pool in which no request of a trace fails, by exact\n' +
+      'replays: it fits, and one step smaller a request fails. Of several traces each must fit by itself.\n' +
+      'Exit status 0 where there is an answer, 1 where no pool is large enough, 3 where the trace is\n' +
+      'incomplete.',
+  );
+  addReplayOptions(command)
     .addOption(
       new Option(
         '--merge [how]',
@@ -56,7 +53,11 @@ export function sizeCommand(): Command {
       'a table instead: nslabs= areas= kernel=, with lists A|B and ranges A..B, A..B*2, A..B+128',
       parseSweep,
     )
-    .option('--jobs <n>', 'replays at a time', parseJobs, availableParallelism())
+    .addOption(
+      new Option('--jobs <n>', 'replays at a time')
+        .argParser(parseJobs)
+        .default(availableParallelism(), 'one for each processor'),
+    )
     .addOption(
       new Option('--output <format>', 'how to report; csv and heatmap are for --sweep')
         .choices(SIZE_RENDERERS.map(({ name }) => name))
@@ -113,8 +114,12 @@ async function work(
   const releases = options.sweep?.kernel?.map(requireRelease) ?? [release];
   const points = options.sweep && pointsOf(options.sweep, releases, pools, cpus);
   const total = points && points.length * workloads.length;
-  const progress = createTrialProgress(total, process.stderr);
-  const trials = startTrials(workloads, releases, options.jobs, progress.tick);
+  let tried = 0;
+  const progress = showProgress({ done: () => tried, total, unit: 'pools' }, process.stderr);
+  const trials = startTrials(workloads, releases, options.jobs, () => {
+    tried++;
+    progress.tick();
+  });
   try {
     const nothing = { answers: [], unanswered: [], neverServed: [], never: 0 };
     const found =

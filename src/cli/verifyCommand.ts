@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { type MismatchWatch, watchMismatches } from '../analysis/mismatches.js';
 import type { Verification } from '../library/verification.js';
 import { KEPT_MISMATCHES, verificationOf } from '../library/verifying.js';
@@ -22,15 +22,12 @@ type Options = ReplayOptions & OutputOptions;
 const SHOWN = 5;
 
 /** `verify TRACE...`: does the model give every recorded address? */
-export function verifyCommand(): Command {
-  const command = new Command('verify')
-    .summary("compare every recorded address with the model's")
-    .description(
-      "Replay traces and compare every recorded address, and the #expect lines, with the model's.\n" +
-        'Exit status 1 and the first differences where they part; 3 where nothing is recorded, or the\n' +
-        'trace has lost events.',
-    )
-    .argument('<trace...>', 'trace files; - reads standard input');
+export function verifyCommand(command: Command): void {
+  command.description(
+    "Replay traces and compare every recorded address, and the #expect lines, with the model's.\n" +
+      'Exit status 1 and the first differences where they part; 3 where nothing is recorded, or the\n' +
+      'trace has lost events.',
+  );
   addReplayOptions(command);
   addOutputOptions(command).action((paths: string[], options: Options) =>
     eachTrace(
@@ -60,7 +57,6 @@ export function verifyCommand(): Command {
       ),
     ),
   );
-  return command;
 }
 
 function status(result: Verification): number {

@@ -186,12 +186,13 @@ export function recordWorkload(session: Session, withTime: boolean): WorkloadRec
         cpus,
         pageSize,
         devices: devicesOf(),
-        pools: session.allocators.map(({ pool, restricted }) => ({
+        pools: session.allocators.map(({ pool, restricted, dynamic }) => ({
           name: pool.name,
           base: pool.base,
           nslabs: pool.nslabs,
           areas: pool.areas,
           restricted,
+          ...(restricted && dynamic && { defaultAreas: dynamic.defaultAreas }),
         })),
         ...heldUntil(columns, refused),
       };

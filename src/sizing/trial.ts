@@ -160,12 +160,14 @@ export function tryPool(
 }
 
 function setUp(workload: Workload, release: Release, { pool, nslabs, areas }: TrialPool) {
-  const { name, base, restricted } = workload.pools[pool];
+  const { name, base, restricted, defaultAreas } = workload.pools[pool];
+  const order = defaultAreas === undefined ? undefined : release.dynamicOrder;
   const geometry = { name, base, nslabs, areas };
   const allocator = createAllocator(
     createPool(geometry, release.clampsTail),
     restricted,
     SEARCHERS[DEFAULT_SEARCH],
+    order && { order, defaultAreas: defaultAreas ?? 0 },
   );
   const devices = workload.devices.map((device) =>
     device.pool === pool

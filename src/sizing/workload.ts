@@ -56,6 +56,8 @@ export interface WorkloadPool {
   areas: number;
   /** A region of the device tree, which no boot parameter sizes. */
   restricted: boolean;
+  /** A restricted pool's default_nareas with CONFIG_SWIOTLB_DYNAMIC, which limits its search; undefined without. */
+  defaultAreas?: number;
 }
 
 /** Requests that the recorded kernel refused, and how long each is taken to hold its buffer. */

@@ -240,18 +240,23 @@ describe('options of IOMMU traces', () => {
   });
 
   // 64 bits wide, on PCI: at first below 4 GiB.
-  const wide = lines.map((line) =>
-    line.replace('dma_mask=0xffffffff', `dma_mask=0x${'f'.repeat(16)}`),
-  );
+  const wide = [
+    ...DMA.map((line) =>
+      line
+        .replace('dma_mask=0xffffffff', `dma_mask=0x${'f'.repeat(16)}`)
+        .replace('coherent=0', 'coherent=1'),
+    ),
+    row('0.001,0,ssd,map_page,0,0x80001000,512,1,0x0,0xfffff000,0x80800000'),
+  ];
 
   test.each([
     ['lazy=0', []],
     ['start_pfn=0xfffff', []],
-    ['forcedac=1', ['0xfffffffffffff200']],
-    ['pci=0', ['0xfffffffffffff200']],
-    ['aperture_end=0xffffff', ['0xfff200']],
-    ['bus_dma_limit=0x7fffffff', ['0x7ffff200']],
-    ['pci=0,bus_dma_limit=0,aperture_end=0x1fffff', ['0x1ff200']],
+    ['forcedac=1', ['0xfffffffffffff000']],
+    ['pci=0', ['0xfffffffffffff000']],
+    ['aperture_end=0xffffff', ['0xfff000']],
+    ['bus_dma_limit=0x7fffffff', ['0x7ffff000']],
+    ['pci=0,bus_dma_limit=0,aperture_end=0x1fffff', ['0x1ff000']],
   ])('change the domain as they say: --iommu %s', (option, expected) => {
     const { stdout } = replay(wide, 'verify', '--json', '--iommu', option);
     const { mismatches } = JSON.parse(stdout);

@@ -29,10 +29,22 @@ function size(...args: string[]) {
   return { status, found };
 }
 
+/** Stories in which a search misses what it needs in a pool of any size. */
+const UNSERVED: Readonly<Record<string, string>> = {
+  'traces/odd-start/trace.csv': 'alignment',
+  'traces/restricted-alone/trace.csv': 'area-skew',
+};
+
 describe.each(SWIOTLB_TRACES)('the story %s', (path) => {
-  test('has an answer that replays confirm in both directions', () => {
+  test('has an answer that replays confirm in both directions, or a request that no size serves', () => {
     const workload = join(folder, `${path.split('/')[1]}.jsonl`);
     const { status, found } = size(path, '--workload', workload);
+    const cause = UNSERVED[path];
+    if (cause !== undefined) {
+      expect(status).toBe(1);
+      expect(found).toMatchObject({ answers: [], unanswered: [{ failsAt: { cause } }] });
+      return;
+    }
     expect(status).toBe(found.losses.length > 0 ? 3 : 0);
     expect(found.answers.length).toBeGreaterThan(0);
     const isSame = found.held.requests === 0 && !found.traces[0].dynamic;

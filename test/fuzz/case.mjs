@@ -4,7 +4,7 @@ import { commandLine } from './commands.mjs';
 import { faultOf } from './judge.mjs';
 import { mutate } from './mutate.mjs';
 import { caseSeed, createRandom } from './random.mjs';
-import { createProgram, runProgram } from './run.mjs';
+import { program, runProgram } from './run.mjs';
 
 /** The trace, what lies beside it, and the command line of a case. */
 export function makeCase(seed, number, corpus, folder) {
@@ -13,7 +13,7 @@ export function makeCase(seed, number, corpus, folder) {
   const other = join(folder, 'other');
   const bytes = mutate(random, corpus);
   const beside = mutate(random, corpus);
-  return { bytes, beside, trace, other, words: commandLine(random, createProgram(), trace, other) };
+  return { bytes, beside, trace, other, words: commandLine(random, program, trace, other) };
 }
 
 /** Runs a case; gives what is wrong, or undefined. Searchers must agree where the trace is replayed. */

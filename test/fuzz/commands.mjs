@@ -76,8 +76,8 @@ const NEVER = new Set([
   '--duration',
 ]);
 
-/** Commands that read traces; the rest needs none. */
-const TRACES = 1;
+/** Commands that take a word which is no trace. */
+const NO_TRACES = new Set(['completion', 'help']);
 
 function argumentOf(random, option, other) {
   const name = option.long.slice(2).replace(/^(old|new)-/, '');
@@ -93,7 +93,7 @@ function argumentOf(random, option, other) {
  */
 export function commandLine(random, program, trace, other) {
   const commands = program.commands.filter(
-    ({ registeredArguments }) => registeredArguments.length >= TRACES,
+    (each) => each.registeredArguments.length > 0 && !NO_TRACES.has(each.name()),
   );
   const command = random.chance(50)
     ? random.pick(commands.filter((each) => ['replay', 'verify', 'diagnose'].includes(each.name())))

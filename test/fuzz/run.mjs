@@ -1,12 +1,13 @@
 import { CommanderError } from 'commander';
-import { complainOf } from '../../dist/cli/eachTrace.js';
-import { createProgram } from '../../dist/cli/program.js';
+import { complainOf } from '../../build/cli/eachTrace.js';
+import { completeAll, createProgram } from '../../build/cli/program.js';
 
 /** Output beyond this is not kept: what matters shows before. */
 const MOST_KEPT = 1 << 24;
 
 /** The program, for its commands and options. */
-export { createProgram };
+export const program = createProgram();
+await completeAll(program);
 
 /** Runs a command line of the program in this process; gives what it printed and its exit status. */
 export async function runProgram(words) {

@@ -18,6 +18,7 @@ export function sizeText(report: SizeReport, options: RenderOptions): string {
     facts(report, options.width),
     ...poolsOf(report).map((pool) => answers(report, pool, chalk)),
     proofs(report, options.width, chalk),
+    refusals(report, options.width, chalk),
     neverServed(report, options.width, chalk),
     sweep(report, chalk),
   ];
@@ -143,6 +144,24 @@ function proofs(report: SizeReport, width: number, chalk: ChalkInstance): string
         )),
   ]);
   return lines.length > 0 ? [chalk.bold('One step smaller'), ...lines] : [];
+}
+
+/** What fails even in the largest pool that was tried. */
+function refusals(
+  { unanswered, traces }: SizeReport,
+  width: number,
+  chalk: ChalkInstance,
+): string[] {
+  const lines = unanswered.flatMap(({ areas, failsAt }) =>
+    failsAt === undefined
+      ? []
+      : wrap(
+          '  ',
+          `${slotWords(failsAt.nslabs)}, ${counted(areas, 'area')}: ${requestWords(failsAt.request, traces.length)}`,
+          width,
+        ),
+  );
+  return lines.length > 0 ? [chalk.bold('What fails in the largest'), ...lines] : [];
 }
 
 function requestWords(request: FailedRequest, traces: number): string {
