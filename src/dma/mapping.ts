@@ -106,7 +106,12 @@ export function maintainCache(
   phys: number,
   length: number,
 ): void {
-  if (!device.coherent) system.effects.cacheSyncs.push({ for: who, phys, length });
+  if (device.coherent) return;
+  const { effects } = system;
+  const sync = { for: who, phys, length };
+  // A list that grows begins with room for many.
+  if (effects.cacheSyncs.length === 0) effects.cacheSyncs = [sync];
+  else effects.cacheSyncs.push(sync);
 }
 
 /** Where a device address leads; 0 where nothing is mapped, as iommu_iova_to_phys() has it. */

@@ -1,3 +1,17 @@
+import {
+  createPageParts,
+  giveRecord,
+  isHome,
+  isPartZeroed,
+  isUntouched,
+  loadPage,
+  PAGE,
+  PAGE_SHIFT,
+  type PageParts,
+  setPart,
+  takeRecord,
+} from './pageParts.js';
+
 /** Where bytes come from that no write of the trace explains. Writes are named by numbers above 0. */
 export const Origin = {
   /** Zeroed by the kernel. */
@@ -20,41 +34,19 @@ export interface Piece {
   through: number;
 }
 
-/** A place that bytes come from; one object for all bytes of a write. */
-interface Source {
-  origin: number;
-  /** Position of a byte less its address here; 0 for zeroes. */
-  shift: number;
-  through: number;
-}
-
-/** Part of a page with one source. */
-interface Part {
-  /** First and last byte, in the page. */
-  lo: number;
-  hi: number;
-  source: Source;
-}
-
-/** What is in a page: one source for all of it, or parts, sorted; between them it is as before the trace. */
-type Content = Source | Part[];
-
 /**
  * Physical memory that knows where its content comes from, in pages of 4096 bytes. Pages that are not
  * listed are as before the trace, so memory that is never written costs nothing.
  */
 export interface Memory {
-  /** By page number. */
-  pages: Map<number, Content>;
-  /** Pages that are written over and over, the pool's: they are found without a search. */
-  dense: (Content | undefined)[];
-  /** Page number of the first of those. */
+  /** What is in the pages that were written, by the number of their record. */
+  parts: PageParts;
+  /** Records by page number. */
+  pages: Map<number, number>;
+  /** Page number of the first of those that are written over and over, the pool's, and their count: the first records. */
   denseFrom: number;
+  dense: number;
 }
-
-const PAGE = 4096;
-
-const ZEROES: Source = { origin: Origin.zeroed, shift: 0, through: 0 };
 
 /**
  * Memory in which nothing has been written.
@@ -63,74 +55,57 @@ const ZEROES: Source = { origin: Origin.zeroed, shift: 0, through: 0 };
  */
 export function createMemory(start = 0, length = 0): Memory {
   const denseFrom = Math.floor(start / PAGE);
-  const count = Math.ceil((start + length) / PAGE) - denseFrom;
-  return { pages: new Map(), dense: new Array(count).fill(undefined), denseFrom };
+  const dense = Math.ceil((start + length) / PAGE) - denseFrom;
+  return { parts: createPageParts(dense), pages: new Map(), denseFrom, dense };
 }
 
-function contentOf(memory: Memory, page: number): Content | undefined {
-  const n = page - memory.denseFrom;
-  return n >= 0 && n < memory.dense.length ? memory.dense[n] : memory.pages.get(page);
+/** The record of a page; -1 for one that is as before the trace. */
+function recordOf({ dense, denseFrom, pages }: Memory, page: number): number {
+  const n = page - denseFrom;
+  return n >= 0 && n < dense ? n : (pages.get(page) ?? -1);
 }
 
-function setContent(memory: Memory, page: number, content: Content | undefined): void {
-  const n = page - memory.denseFrom;
-  if (n >= 0 && n < memory.dense.length) memory.dense[n] = content;
-  else if (content === undefined) memory.pages.delete(page);
-  else memory.pages.set(page, content);
-}
-
-/** Adds bytes of a page to its parts; to the last one, where they continue it. */
-function addPart(parts: Part[], lo: number, hi: number, source: Source | undefined): void {
-  if (source === undefined || lo > hi) return;
-  const last = parts.length === 0 ? undefined : parts[parts.length - 1];
-  if (last !== undefined && last.source === source && last.hi + 1 === lo) last.hi = hi;
-  else parts.push({ lo, hi, source });
-}
-
-/** A page's content with the bytes from `lo` to `hi` replaced by a source, or by what was there before the trace. */
-function replace(
-  content: Content | undefined,
+/** Gives bytes of a page that is not one of the pool's a source, as setPart() does. */
+function setSparse(
+  { pages, parts }: Memory,
+  page: number,
   lo: number,
   hi: number,
-  source: Source | undefined,
-): Content | undefined {
-  const parts: Part[] = [];
-  if (!Array.isArray(content)) {
-    addPart(parts, 0, lo - 1, content);
-    addPart(parts, lo, hi, source);
-    addPart(parts, hi + 1, PAGE - 1, content);
-  } else {
-    let n = 0;
-    for (; n < content.length && content[n].lo < lo; n++) {
-      const part = content[n];
-      addPart(parts, part.lo, Math.min(part.hi, lo - 1), part.source);
-      if (part.hi > hi) break;
-    }
-    addPart(parts, lo, hi, source);
-    for (; n < content.length; n++) {
-      const part = content[n];
-      addPart(parts, Math.max(part.lo, hi + 1), part.hi, part.source);
-    }
+  origin: number,
+  shift: number,
+  through: number,
+): void {
+  let record = pages.get(page);
+  if (record === undefined) {
+    if (isHome(origin, shift)) return;
+    record = takeRecord(parts);
+    pages.set(page, record);
   }
-  if (parts.length === 0) return undefined;
-  return parts[0].lo === 0 && parts[0].hi === PAGE - 1 ? parts[0].source : parts;
+  setPart(parts, record, lo, hi, origin, shift, through);
+  if (!isUntouched(parts, record)) return;
+  pages.delete(page);
+  giveRecord(parts, record);
 }
 
-/** Gives bytes from `start` to `end`, not included, a source; a hot path. */
-function fill(memory: Memory, start: number, end: number, source: Source | undefined): void {
+/** Gives bytes from `start` to `end`, not included, a source, as setPart() does; a hot path. */
+function fill(
+  memory: Memory,
+  start: number,
+  end: number,
+  origin: number,
+  shift: number,
+  through: number,
+): void {
   let at = start;
   while (at < end) {
     const page = Math.floor(at / PAGE);
     const first = page * PAGE;
     const until = Math.min(end, first + PAGE);
-    if (until - at === PAGE) {
-      setContent(memory, page, source);
-    } else {
-      const content = contentOf(memory, page);
-      if (content !== source) {
-        setContent(memory, page, replace(content, at - first, until - 1 - first, source));
-      }
-    }
+    const n = page - memory.denseFrom;
+    const lo = at - first;
+    const hi = until - 1 - first;
+    if (n >= 0 && n < memory.dense) setPart(memory.parts, n, lo, hi, origin, shift, through);
+    else setSparse(memory, page, lo, hi, origin, shift, through);
     at = until;
   }
 }
@@ -148,74 +123,106 @@ export function write(
   at: number,
   through: number,
 ): void {
-  const isHome = origin === Origin.before && at === start;
-  if (origin === Origin.zeroed) fill(memory, start, start + length, ZEROES);
-  else
-    fill(
-      memory,
-      start,
-      start + length,
-      isHome ? undefined : { origin, shift: at - start, through },
-    );
+  if (origin === Origin.zeroed) zero(memory, start, length);
+  else fill(memory, start, start + length, origin, at - start, through);
 }
 
 /** Zeroes bytes. */
 export function zero(memory: Memory, start: number, length: number): void {
-  fill(memory, start, start + length, ZEROES);
+  fill(memory, start, start + length, Origin.zeroed, 0, 0);
 }
 
-/** Adds bytes to pieces; to the last one, where they continue it. */
-function addPiece(pieces: Piece[], start: number, end: number, source: Source | undefined): void {
-  const origin = source?.origin ?? Origin.before;
-  const at = origin === Origin.zeroed ? 0 : start + (source?.shift ?? 0);
-  const through = source?.through ?? 0;
-  const last = pieces.length === 0 ? undefined : pieces[pieces.length - 1];
+/** Pieces that are being read: start, length, origin, at and through of each; reused. */
+const gathered = { count: 0, numbers: new Float64Array(5 * 16) };
+
+/** Adds bytes to what is read; to the last piece, where they continue it. */
+function addPiece(
+  start: number,
+  end: number,
+  origin: number,
+  shift: number,
+  through: number,
+): void {
+  const { count } = gathered;
+  const at = origin === Origin.zeroed ? 0 : start + shift;
+  const last = 5 * (count - 1);
+  const to = 5 * count;
+  if (to === gathered.numbers.length) {
+    const more = new Float64Array(2 * to);
+    more.set(gathered.numbers);
+    gathered.numbers = more;
+  }
+  const { numbers } = gathered;
   const continues =
-    last !== undefined &&
-    last.origin === origin &&
-    last.through === through &&
-    (origin === Origin.zeroed || last.at + last.length === at);
-  if (continues) last.length += end - start;
-  else pieces.push({ start, length: end - start, origin, at, through });
+    count > 0 &&
+    numbers[last + 2] === origin &&
+    numbers[last + 4] === through &&
+    (origin === Origin.zeroed || numbers[last + 3] + numbers[last + 1] === at);
+  if (continues) {
+    numbers[last + 1] += end - start;
+    return;
+  }
+  numbers[to] = start;
+  numbers[to + 1] = end - start;
+  numbers[to + 2] = origin;
+  numbers[to + 3] = at;
+  numbers[to + 4] = through;
+  gathered.count++;
 }
 
-/** Where the bytes of a range come from, in the order of their addresses; every byte in one piece. */
-export function read(memory: Memory, start: number, length: number): Piece[] {
-  const pieces: Piece[] = [];
+/** Reads the bytes of a page from `start` to `end`, not included; `first` is the page's first. */
+function gatherPage(
+  { parts }: Memory,
+  record: number,
+  first: number,
+  start: number,
+  end: number,
+): void {
+  const { count, bounds, sources } = loadPage(parts, record);
+  let at = start;
+  for (let n = 0; n < count; n++) {
+    const lo = first + (bounds[n] >>> PAGE_SHIFT);
+    const behind = first + (bounds[n] % PAGE) + 1;
+    if (behind <= at || lo >= end) continue;
+    if (lo > at) addPiece(at, lo, Origin.before, 0, 0);
+    const from = Math.max(at, lo);
+    at = Math.min(behind, end);
+    addPiece(from, at, sources[3 * n], sources[3 * n + 1], sources[3 * n + 2]);
+  }
+  if (at < end) addPiece(at, end, Origin.before, 0, 0);
+}
+
+/** Reads a range into `gathered`; a hot path. */
+function gather(memory: Memory, start: number, length: number): void {
+  gathered.count = 0;
   const end = start + length;
   let at = start;
   while (at < end) {
     const page = Math.floor(at / PAGE);
     const first = page * PAGE;
     const until = Math.min(end, first + PAGE);
-    const content = contentOf(memory, page);
-    if (Array.isArray(content)) {
-      for (const { lo, hi, source } of content) {
-        if (first + hi < at || first + lo >= until) continue;
-        if (first + lo > at) addPiece(pieces, at, first + lo, undefined);
-        const from = Math.max(at, first + lo);
-        at = Math.min(first + hi + 1, until);
-        addPiece(pieces, from, at, source);
-      }
-      if (at < until) addPiece(pieces, at, until, undefined);
-    } else {
-      addPiece(pieces, at, until, content);
-    }
+    const record = recordOf(memory, page);
+    if (record < 0) addPiece(at, until, Origin.before, 0, 0);
+    else gatherPage(memory, record, first, at, until);
     at = until;
   }
-  return pieces;
 }
 
-/** Whether bytes of a page, from `lo` to `hi`, are zeroed. */
-function isPartZeroed(parts: readonly Part[], lo: number, hi: number): boolean {
-  let at = lo;
-  for (const part of parts) {
-    if (part.hi < at) continue;
-    if (part.lo > at || part.source !== ZEROES) return false;
-    at = part.hi + 1;
-    if (at > hi) return true;
+/** Where the bytes of a range come from, in the order of their addresses; every byte in one piece. */
+export function read(memory: Memory, start: number, length: number): Piece[] {
+  gather(memory, start, length);
+  const { count, numbers } = gathered;
+  const pieces: Piece[] = [];
+  for (let n = 0; n < 5 * count; n += 5) {
+    pieces.push({
+      start: numbers[n],
+      length: numbers[n + 1],
+      origin: numbers[n + 2],
+      at: numbers[n + 3],
+      through: numbers[n + 4],
+    });
   }
-  return false;
+  return pieces;
 }
 
 /** Whether all bytes from `start` to `end`, not included, are zeroed; a hot path. */
@@ -225,11 +232,9 @@ export function isZeroed(memory: Memory, start: number, end: number): boolean {
     const page = Math.floor(at / PAGE);
     const first = page * PAGE;
     const until = Math.min(end, first + PAGE);
-    const content = contentOf(memory, page);
-    if (content !== ZEROES) {
-      if (!Array.isArray(content)) return false;
-      if (!isPartZeroed(content, at - first, until - 1 - first)) return false;
-    }
+    const record = recordOf(memory, page);
+    if (record < 0) return false;
+    if (!isPartZeroed(memory.parts, record, at - first, until - 1 - first)) return false;
     at = until;
   }
   return true;
@@ -243,7 +248,10 @@ export function copy(
   length: number,
   through: number,
 ): void {
-  for (const piece of read(memory, from, length)) {
-    write(memory, to + piece.start - from, piece.length, piece.origin, piece.at, through);
+  gather(memory, from, length);
+  const { count, numbers } = gathered;
+  for (let n = 0; n < 5 * count; n += 5) {
+    const start = to + numbers[n] - from;
+    write(memory, start, numbers[n + 1], numbers[n + 2], numbers[n + 3], through);
   }
 }

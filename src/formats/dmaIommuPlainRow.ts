@@ -7,6 +7,7 @@ import {
   type PhysPiece,
 } from '../events/iommu.js';
 import { ADDRESS_LIMIT, parseHex, readDecimal, readHex, readNumber } from '../events/numbers.js';
+import { isPlainAddress } from './dmaIommuPlainAddress.js';
 import { problemOfDmaRow } from './iommuRows.js';
 import type { ReadPlainRow } from './iommuText.js';
 import { NEWLINE, startsWithAt } from './lines.js';
@@ -29,9 +30,6 @@ const SEMICOLON = 0x3b;
 const PLUS = 0x2b;
 const DOT = 0x2e;
 const ZERO = 0x30;
-const NINE = 0x39;
-const LOWER_A = 0x61;
-const LOWER_F = 0x66;
 const LOWER_X = 0x78;
 const LAST_ASCII = 0x7e;
 const UPPER_C = 0x43;
@@ -66,11 +64,15 @@ const ops = createWordTable(DMA_OPS);
 
 const NONE: readonly never[] = [];
 
+type Sync = DmaRow['arch'][number];
+
 /** Lists of one, which nearly all are: used again for every row. */
 const loneRange: DeviceRange = { page: 0, low: 0, length: Number.NaN };
 const loneDma = [loneRange];
 const lonePiece: PhysPiece = { phys: 0, length: Number.NaN };
 const lonePhys = [lonePiece];
+const loneSync: Sync = { for: 'device', phys: 0, length: 0 };
+const loneArch = [loneSync];
 
 /** The one row that all are read to. */
 const row: DmaRow = {
@@ -215,22 +217,6 @@ function readDma(bytes: Buffer, from: number): number {
   return at;
 }
 
-/** Hex digits of a result that a number holds. */
-const RESULT_DIGITS = 13;
-
-/** Whether a field is an address as hex() prints it. */
-function isPlainAddress(bytes: Buffer, from: number, to: number): boolean {
-  const start = from + 2;
-  const digits = to - start;
-  if (bytes[from] !== ZERO || bytes[from + 1] !== LOWER_X) return false;
-  if (digits < 1 || digits > RESULT_DIGITS || (bytes[start] === ZERO && digits > 1)) return false;
-  for (let at = start; at < to; at++) {
-    const byte = bytes[at];
-    if (byte < ZERO || byte > LOWER_F || (byte > NINE && byte < LOWER_A)) return false;
-  }
-  return true;
-}
-
 function readResult(bytes: Buffer, from: number): number {
   row.result = '';
   if (from < 0 || bytes[from] <= COMMA) return from;
@@ -255,25 +241,31 @@ function readCount(bytes: Buffer, from: number, into: CopyCount): number {
   return at;
 }
 
+function readSync(bytes: Buffer, from: number, into: Sync): number {
+  const letter = bytes[from];
+  if (letter !== UPPER_D && letter !== UPPER_C) return -1;
+  const at = readPiece(bytes, from + 1);
+  into.for = letter === UPPER_D ? 'device' : 'cpu';
+  into.phys = numbers[Slot.part];
+  into.length = numbers[Slot.length];
+  return at;
+}
+
 /** `D0xaddr+len;C0xaddr+len`. */
 function readArch(bytes: Buffer, from: number): number {
   row.arch = NONE;
   if (from < 0 || bytes[from] <= COMMA) return from;
-  const syncs: DmaRow['arch'][number][] = [];
-  for (let at = from; ; at++) {
-    const letter = bytes[at];
-    if (letter !== UPPER_D && letter !== UPPER_C) return -1;
-    at = readPiece(bytes, at + 1);
+  let at = readSync(bytes, from, loneSync);
+  row.arch = loneArch;
+  if (at < 0 || bytes[at] !== SEMICOLON) return at;
+  const syncs = [{ ...loneSync }];
+  row.arch = syncs;
+  while (bytes[at] === SEMICOLON) {
+    at = readSync(bytes, at + 1, loneSync);
     if (at < 0) return -1;
-    syncs.push({
-      for: letter === UPPER_D ? 'device' : 'cpu',
-      phys: numbers[Slot.part],
-      length: numbers[Slot.length],
-    });
-    if (bytes[at] === SEMICOLON) continue;
-    row.arch = syncs;
-    return at;
+    syncs.push({ ...loneSync });
   }
+  return at;
 }
 
 /** Eight hex digits; NaN for an empty field. */

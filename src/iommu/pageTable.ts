@@ -18,21 +18,35 @@ export interface PageTable {
   runs: Order<Run>;
   /** Granules mapped. */
   mapped: number;
+  /** Runs that were unmapped, to be used again. */
+  unused: Run[];
+  /** The run that was found or mapped last: a call asks for its own over and over. */
+  last: Run | undefined;
 }
 
 /** An empty page table. */
 export function createPageTable(granule: number): PageTable {
-  return { granule, runs: createOrder(), mapped: 0 };
+  return { granule, runs: createOrder(), mapped: 0, unused: [], last: undefined };
 }
 
-function runOf(lo: number, hi: number, phys: number, rights: number): Run {
-  return { lo, hi, prev: undefined, next: undefined, phys, rights };
+function insertRun(table: PageTable, lo: number, hi: number, phys: number, rights: number): void {
+  const run = table.unused.pop() ?? { lo, hi, prev: undefined, next: undefined, phys, rights };
+  run.lo = lo;
+  run.hi = hi;
+  run.phys = phys;
+  run.rights = rights;
+  insert(table.runs, run);
+  table.last = run;
 }
 
 /** The run that holds a granule; undefined where it is not mapped. */
 export function runAt(table: PageTable, pfn: number): Run | undefined {
+  const { last } = table;
+  if (last !== undefined && last.lo <= pfn && pfn <= last.hi) return last;
   const run = floorOf(table.runs, pfn);
-  return run !== undefined && pfn <= run.hi ? run : undefined;
+  if (run === undefined || pfn > run.hi) return undefined;
+  table.last = run;
+  return run;
 }
 
 /** The physical address that a device address leads to; NaN where nothing is mapped. */
@@ -57,7 +71,7 @@ export function mapGranules(
   const hi = pfn + count - 1;
   const below = floorOf(table.runs, hi);
   if (below !== undefined && below.hi >= pfn) return false;
-  insert(table.runs, runOf(pfn, hi, phys, rights));
+  insertRun(table, pfn, hi, phys, rights);
   table.mapped += count;
   return true;
 }
@@ -66,9 +80,11 @@ export function mapGranules(
 function cut(table: PageTable, run: Run, lo: number, hi: number): void {
   const { lo: first, hi: last, phys, rights } = run;
   remove(table.runs, run);
-  if (first < lo) insert(table.runs, runOf(first, lo - 1, phys, rights));
+  table.unused.push(run);
+  table.last = undefined;
+  if (first < lo) insertRun(table, first, lo - 1, phys, rights);
   const after = phys + (hi + 1 - first) * table.granule;
-  if (hi < last) insert(table.runs, runOf(hi + 1, last, after, rights));
+  if (hi < last) insertRun(table, hi + 1, last, after, rights);
   table.mapped -= hi - lo + 1;
 }
 

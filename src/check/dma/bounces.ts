@@ -24,12 +24,14 @@ export interface Bounces {
   pool: Pool;
   /** Per slot. */
   owners: (Bounce | undefined)[];
+  /** Buffers that are gone, to be used again. */
+  gone: Bounce[];
 }
 
 /** A pool of which nobody has a slot. */
 export function createBounces({ player }: DmaSession): Bounces {
   const { pool } = player.system.allocator;
-  return { pool, owners: new Array(pool.nslabs).fill(undefined) };
+  return { pool, owners: new Array(pool.nslabs).fill(undefined), gone: [] };
 }
 
 /** Filled by bounceOf(). */
@@ -38,7 +40,7 @@ const taken = { slot: 0, nslots: 0 };
 /** The buffer that holds a part of what a row mapped; the part lies in the pool. */
 export function bounceOf(
   { player, release }: DmaSession,
-  { pool }: Bounces,
+  { pool, gone }: Bounces,
   { device, line }: DmaRow,
   { data }: Part,
 ): Bounce {
@@ -47,7 +49,18 @@ export function bounceOf(
   const rounded = Math.ceil(data.length / table.granule) * table.granule;
   const believed = release.swiotlb.believesUnmapSize ? rounded : undefined;
   foretellRelease(pool, data.start, low, believed, taken);
-  return { device, line, slot: taken.slot, nslots: taken.nslots, data, more: undefined };
+  const { slot, nslots } = taken;
+  const again = gone.pop();
+  if (again === undefined)
+    return { device, line, slot, nslots, data: { ...data }, more: undefined };
+  again.device = device;
+  again.line = line;
+  again.slot = slot;
+  again.nslots = nslots;
+  again.data.start = data.start;
+  again.data.length = data.length;
+  again.more = undefined;
+  return again;
 }
 
 /** Notes that a buffer has its slots, or that nobody has them. */

@@ -3,8 +3,10 @@ import { isBounced } from '../../dma/bounce.js';
 import { isZeroed, Origin, type Piece } from '../../dma/memory.js';
 import type { DmaRow } from '../../events/iommu.js';
 import { Right, runAt } from '../../iommu/pageTable.js';
+import { IO_TLB_SIZE } from '../../kernel/constants.js';
+import { createIdMap } from '../../replay/dmaIommu/idMap.js';
 import type { DmaOutcome } from '../../replay/dmaIommu/session.js';
-import { slotAt } from '../../swiotlb/pool.js';
+import { slotAddress, slotAt } from '../../swiotlb/pool.js';
 import type { Related } from '../finding.js';
 import { rangeWords, sizeWords, slotWords } from '../words.js';
 import { type Bounce, bounceOf, createBounces, ownersIn, setOwner, slotsRange } from './bounces.js';
@@ -65,18 +67,18 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
   const { devices, system } = player;
   const bounces = createBounces(session);
   /** The last buffer of each id; it leads to the others. */
-  const byId = new Map<number, Bounce>();
+  const byId = createIdMap<Bounce>();
   /** Of buffers whose granules go beyond their slots. */
   const exposures = new Map<Bounce, Exposure>();
   /** The same by the slots outside that they reach. */
   const exposers = new Map<number, Set<Exposure>>();
 
-  function exposureOf(row: DmaRow, part: Part): Exposure {
+  function exposureOf(row: DmaRow, { address, data }: Part, bounce: Bounce): Exposure {
     const { table } = devices[row.device];
-    const bounce = bounceOf(session, bounces, row, part);
+    const part = { address: { ...address }, data: bounce.data };
     const run = runAt(table, part.address.pfn);
     const count = run === undefined ? 0 : run.hi - run.lo + 1;
-    const reach = { start: run?.phys ?? part.data.start, length: count * table.granule };
+    const reach = { start: run?.phys ?? data.start, length: count * table.granule };
     return {
       bounce,
       part,
@@ -97,12 +99,12 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
     }
   }
 
-  /** Whether all that a buffer's granules hold besides its data is zero, as it mostly is. */
-  function isBare({ reach, part: { data } }: Exposure): boolean {
-    const end = reach.start + reach.length;
-    const front = Math.min(data.start, end);
-    const back = Math.max(data.start + data.length, reach.start);
-    return isZeroed(system.memory, reach.start, front) && isZeroed(system.memory, back, end);
+  /** Whether all from an address to another, not included, is zero besides data, as it mostly is. */
+  function areBare({ start, length }: ByteRange, from: number, end: number): boolean {
+    const back = Math.max(start + length, from);
+    return (
+      isZeroed(system.memory, from, Math.min(start, end)) && isZeroed(system.memory, back, end)
+    );
   }
 
   /** Bytes in a range that are not zero and of no live buffer of the device. */
@@ -148,7 +150,10 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
   }
 
   function checkPadding(row: DmaRow, made: readonly Exposure[]): void {
-    const leaking = made.filter((one) => one.isReadable && !isBare(one));
+    const leaking = made.filter(
+      ({ isReadable, part: { data }, reach: { start, length } }) =>
+        isReadable && !areBare(data, start, start + length),
+    );
     if (leaking.length === 0) return;
     const pieces = leaking.flatMap((one) => {
       const found = foreignIn(one.reach, row.device);
@@ -166,19 +171,41 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
     );
   }
 
+  /**
+   * Whether a buffer's granules lead to nothing but its slots, and hold nothing but zeroes besides its
+   * data or cannot be read. A hot path: nearly all are like that.
+   */
+  function isQuiet(row: DmaRow, { address, data }: Part, { slot, nslots }: Bounce): boolean {
+    const { table } = devices[row.device];
+    const run = runAt(table, address.pfn);
+    if (run === undefined) return false;
+    const end = run.phys + (run.hi - run.lo + 1) * table.granule;
+    const first = slotAddress(bounces.pool, slot);
+    if (run.phys < first || end > first + nslots * IO_TLB_SIZE) return false;
+    if ((run.rights & Right.read) === 0) return true;
+    return areBare(data, run.phys, end);
+  }
+
   function checkMap(outcome: DmaOutcome): void {
     const { row } = outcome;
     const device = devices[row.device];
-    const made: Exposure[] = [];
-    for (const part of partsMade(outcome)) {
-      if (isBounced(device, part.data.start)) made.push(exposureOf(row, part));
-    }
-    if (made.length === 0) return;
-    for (const { bounce } of made) {
+    const parts = partsMade(outcome);
+    let bounced = 0;
+    let isLoud = exposers.size > 0;
+    for (const part of parts) {
+      if (!isBounced(device, part.data.start)) continue;
+      bounced++;
+      const bounce = bounceOf(session, bounces, row, part);
+      isLoud ||= !isQuiet(row, part, bounce);
       setOwner(bounces, bounce, bounce);
       bounce.more = byId.get(row.id);
       byId.set(row.id, bounce);
     }
+    if (!isLoud || bounced === 0) return;
+    const own = buffersOf(row.id).slice(-bounced);
+    const made = parts
+      .filter(({ data }) => isBounced(device, data.start))
+      .map((part, n) => exposureOf(row, part, own[n]));
     const exposed = made.filter(({ outside }) => outside.length > 0);
     if (exposed.length > 0) tellExposed(row, exposed);
     checkPadding(row, made);
@@ -232,6 +259,8 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
   function forget(id: number): void {
     for (let bounce = byId.get(id); bounce !== undefined; bounce = bounce.more) {
       setOwner(bounces, bounce);
+      bounces.gone.push(bounce);
+      if (exposures.size === 0) continue;
       const one = exposures.get(bounce);
       if (one === undefined) continue;
       exposures.delete(bounce);

@@ -10,6 +10,7 @@ import {
   remove,
 } from '../../iommu/order.js';
 import { type PageTable, runAt } from '../../iommu/pageTable.js';
+import { createIdMap } from '../../replay/dmaIommu/idMap.js';
 import { addressIn, addressWords, type Mapping } from '../../replay/dmaIommu/player.js';
 import type { DmaOutcome } from '../../replay/dmaIommu/session.js';
 import type { Related } from '../finding.js';
@@ -82,7 +83,9 @@ export const createStaleMappingCheck: DmaCheck = (session, tell) => {
   /** Per device: granules in its page table after its last row, and what is stale. */
   const counts = devices.map(() => 0);
   const stale = devices.map((): Order<Stale> => createOrder());
-  const extents = new Map<number, Extent[]>();
+  const extents = createIdMap<Extent[]>();
+  /** Lists of one extent that are nobody's any more, to be used again. */
+  const unused: Extent[][] = [];
 
   /** What a row mapped, `count` granules in all. */
   function extentsOf({ device, address, segments }: Mapping, count: number): Extent[] {
@@ -94,7 +97,11 @@ export const createStaleMappingCheck: DmaCheck = (session, tell) => {
       }));
     }
     const lo = (address ?? segments[0]?.address)?.pfn;
-    return lo === undefined || count === 0 ? [] : [{ lo, hi: lo + count - 1 }];
+    if (lo === undefined || count === 0) return [];
+    const made = unused.pop() ?? [{ lo, hi: lo }];
+    made[0].lo = lo;
+    made[0].hi = lo + count - 1;
+    return made;
   }
 
   /** Keeps what a row mapped; where nothing was mapped before, nothing is stale any more. */
@@ -197,9 +204,20 @@ export const createStaleMappingCheck: DmaCheck = (session, tell) => {
     );
   }
 
+  function checkUnmap(outcome: DmaOutcome): void {
+    const { row, mapping } = outcome;
+    const gone = extents.get(row.id);
+    if (gone === undefined || mapping === undefined) return;
+    extents.delete(row.id);
+    if (isAnyMapped(devices[row.device].table, gone)) {
+      checkLeft(row, gone, mapping.line, () => reason(outcome));
+    }
+    if (gone.length === 1) unused.push(gone);
+  }
+
   return {
     onRow(outcome) {
-      const { row, mapping } = outcome;
+      const { row } = outcome;
       const { table } = devices[row.device];
       const added = table.mapped - counts[row.device];
       counts[row.device] = table.mapped;
@@ -210,13 +228,8 @@ export const createStaleMappingCheck: DmaCheck = (session, tell) => {
         checkLeft(row, gone, row.line, () => ', after it failed');
       }
       const made = madeBy(outcome);
-      if (UNMAPS.has(row.op)) {
-        const gone = extents.get(row.id);
-        if (gone === undefined || mapping === undefined) return;
-        extents.delete(row.id);
-        if (!isAnyMapped(table, gone)) return;
-        checkLeft(row, gone, mapping.line, () => reason(outcome));
-      } else if (made !== undefined) {
+      if (UNMAPS.has(row.op)) checkUnmap(outcome);
+      else if (made !== undefined) {
         keep(row, extentsOf(made, added));
       } else if (hasLinked(outcome)) {
         const from = partsMade(outcome).at(-1)?.address.pfn;

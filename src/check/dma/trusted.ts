@@ -72,7 +72,8 @@ export const createTrustedCheck: DmaCheck = (session, tell) => {
       if (bytes === 0) return;
       if (seen.sharing++ === 0) {
         seen.line = row.line;
-        seen.address = mapping?.address ?? mapping?.segments[0]?.address;
+        const address = mapping?.address ?? mapping?.segments[0]?.address;
+        seen.address = address && { ...address };
       }
       seen.bytes = Math.max(seen.bytes, bytes);
       seen.pages = Math.max(seen.pages, pages);

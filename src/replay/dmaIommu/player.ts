@@ -23,6 +23,7 @@ import type { IommuRelease } from '../../kernel/iommuRelease.js';
 import { createAllocator } from '../../swiotlb/allocator.js';
 import { createPool } from '../../swiotlb/pool.js';
 import { DEFAULT_SEARCH, SEARCHERS } from '../../swiotlb/searchers.js';
+import { createIdMap, type IdMap } from './idMap.js';
 import { lowestPages } from './pages.js';
 
 /** A mapping of the trace that is alive. */
@@ -55,7 +56,9 @@ export interface Player {
   trace: DmaIommuTrace;
   system: DmaSystem;
   devices: DmaDevice[];
-  live: Map<number, Mapping>;
+  live: IdMap<Mapping>;
+  /** Mappings of one page call that have ended, to be used again. */
+  ended: Mapping[];
   /** Ids that the model could not map, and of which the trace records no failure: their rows do nothing. */
   missing: Set<number>;
   pages: PageSource;
@@ -121,7 +124,8 @@ export function createPlayer(trace: DmaIommuTrace, release: IommuRelease): Playe
   const end = phys + length;
   const pages = lowestPages(end - TOP_OF_RAM, end, pageSize);
   const played = { ...nothing, dma: [{ page: 0, low: 0, length: Number.NaN }] };
-  return { trace, system, devices, live: new Map(), missing: new Set(), pages, played };
+  const live = createIdMap<Mapping>();
+  return { trace, system, devices, live, ended: [], missing: new Set(), pages, played };
 }
 
 /** A device address of a row in granules. */
@@ -225,4 +229,34 @@ export function mappingOf(
     linked: 0,
     recordedAt: undefined,
   };
+}
+
+/** The mapping that a row for one buffer makes: one that has ended, where there is any. */
+export function pageMappingOf(
+  { ended }: Player,
+  row: DmaRow,
+  { pfn, offset }: DeviceAddress,
+  phys: number,
+): Mapping {
+  const again = ended.pop();
+  if (again?.address === undefined) {
+    return mappingOf(row, { pfn, offset }, [{ start: phys, length: row.size }]);
+  }
+  const { address, owned } = again;
+  again.line = row.line;
+  again.device = row.device;
+  again.size = row.size;
+  again.dir = row.dir;
+  again.attrs = row.attrs;
+  again.recordedAt = undefined;
+  address.pfn = pfn;
+  address.offset = offset;
+  owned[0].start = phys;
+  owned[0].length = row.size;
+  return again;
+}
+
+/** Lets a mapping that is not live any more be used again, if a row for one buffer made it. */
+export function reuseMapping({ ended }: Player, mapping: Mapping): void {
+  if (mapping.op === 'map_page') ended.push(mapping);
 }

@@ -9,7 +9,15 @@ import { type SgSegment, syncSg, syncSingle } from '../../dma/sync.js';
 import { unmapPage } from '../../dma/unmapping.js';
 import type { DeviceRange, DmaResult, DmaRow } from '../../events/iommu.js';
 import { crcOf } from './pattern.js';
-import { addressIn, mappingOf, nothing, type Played, type Player, setField } from './player.js';
+import {
+  addressIn,
+  mappingOf,
+  nothing,
+  type Played,
+  type Player,
+  pageMappingOf,
+  setField,
+} from './player.js';
 
 type Play = (player: Player, device: DmaDevice, row: DmaRow) => Played;
 
@@ -54,7 +62,7 @@ const mapPageRow: Play = (player, device, row) => {
   if (mapped === 'collision') return failedWith(mapped);
   if (typeof mapped === 'string') return failedWith('fail');
   const { address, phys } = mapped;
-  live.set(row.id, mappingOf(row, address, [{ start: phys, length: size }]));
+  live.set(row.id, pageMappingOf(player, row, address, phys));
   return at(player, device, address, phys);
 };
 

@@ -10,6 +10,7 @@ import {
   nothing,
   type Played,
   type Player,
+  reuseMapping,
 } from './player.js';
 import { PLAYS, skipped } from './plays.js';
 
@@ -20,8 +21,8 @@ export interface DmaOutcome {
   /** What the model gave; what it did besides is in `player.system.effects`. */
   played: Played;
   /**
-   * The mapping that the row made, used, or ended (then as it was before); undefined where it failed or
-   * the trace knows of none by that id.
+   * The mapping that the row made, used, or ended (then as it was before, and to be used again after
+   * this row); undefined where it failed or the trace knows of none by that id.
    */
   mapping: Mapping | undefined;
   /** Why nothing was mapped, in a word, once a check has proved it. */
@@ -125,6 +126,7 @@ export function createDmaSession(trace: DmaIommuTrace, release: IommuRelease): D
       }
       outcome.mapping = after ?? before;
       for (const observer of observers) observer.onRow?.(outcome);
+      if (before !== undefined && before !== after) reuseMapping(player, before);
     },
     finish() {
       for (const observer of observers) observer.atEnd?.();
