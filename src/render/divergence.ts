@@ -3,7 +3,7 @@ import type { AreaSearch, Explanation } from '../analysis/explain.js';
 import { slotWords } from '../check/words.js';
 import { hex } from '../events/numbers.js';
 import { counted } from './columns.js';
-import { plannedWords, runLine } from './explain.js';
+import { candidateValues, explanationFields, plannedWords, runLine } from './explain.js';
 import { harmless } from './harmless.js';
 
 /** Runs of candidates of a side that are shown at the beginning and at the end of its search. */
@@ -63,22 +63,10 @@ function candidateLines({ areas }: Explanation): string[] {
 
 /** One side of a divergence for JSON, with as many candidates as anybody reads. */
 export function explanationValue(explanation: Explanation): unknown {
-  const { plan, result, cause, areas } = explanation;
-  const searched = areas.filter(({ candidates }) => candidates.length > 0);
+  const searched = explanation.areas.filter(({ candidates }) => candidates.length > 0);
   return {
-    ...explanation,
-    origAddr: hex(explanation.origAddr),
-    allocAlignMask: hex(explanation.allocAlignMask),
-    minAlignMask: hex(explanation.minAlignMask),
-    plan: {
-      ...plan,
-      clearMask: hex(plan.clearMask >>> 0),
-      matchMask: hex(plan.matchMask >>> 0),
-      matchBits: hex(plan.matchBits >>> 0),
-    },
+    ...explanationFields(explanation),
     areas: searched.slice(0, LISTED).map(areaValue),
-    result: result ? { ...result, address: hex(result.address) } : null,
-    cause: cause ?? null,
   };
 }
 
@@ -86,7 +74,7 @@ function areaValue(area: AreaSearch): unknown {
   const { candidates } = area;
   return {
     ...area,
-    candidates: candidates.slice(0, LISTED).map((run) => ({ ...run, reason: run.reason ?? null })),
+    candidates: candidateValues(candidates.slice(0, LISTED)),
     omittedRuns: Math.max(0, candidates.length - LISTED),
   };
 }

@@ -32,12 +32,10 @@ export function explainText(
   return `${lines.join('\n')}\n`;
 }
 
-/** An explanation as `swiotlb-replay/explain@1`, on one line. */
-export function explainJson(path: string, explanation: Explanation): string {
+/** An explanation for JSON, but for its areas, of which callers list as many as they want. */
+export function explanationFields(explanation: Explanation): Record<string, unknown> {
   const { plan, result, cause } = explanation;
-  return `${harmlessJson({
-    schema: 'swiotlb-replay/explain@1',
-    path,
+  return {
     ...explanation,
     origAddr: hex(explanation.origAddr),
     allocAlignMask: hex(explanation.allocAlignMask),
@@ -48,12 +46,26 @@ export function explainJson(path: string, explanation: Explanation): string {
       matchMask: hex(plan.matchMask >>> 0),
       matchBits: hex(plan.matchBits >>> 0),
     },
-    areas: explanation.areas.map((area) => ({
-      ...area,
-      candidates: area.candidates.map((run) => ({ ...run, reason: run.reason ?? null })),
-    })),
     result: result ? { ...result, address: hex(result.address) } : null,
     cause: cause ?? null,
+  };
+}
+
+/** Runs of candidates for JSON. */
+export function candidateValues(candidates: readonly CandidateRun[]): unknown[] {
+  return candidates.map((run) => ({ ...run, reason: run.reason ?? null }));
+}
+
+/** An explanation as `swiotlb-replay/explain@1`, on one line. */
+export function explainJson(path: string, explanation: Explanation): string {
+  return `${harmlessJson({
+    schema: 'swiotlb-replay/explain@1',
+    path,
+    ...explanationFields(explanation),
+    areas: explanation.areas.map((area) => ({
+      ...area,
+      candidates: candidateValues(area.candidates),
+    })),
   })}\n`;
 }
 
