@@ -69,6 +69,8 @@ export interface Comparison {
   new: Observer;
   /** To observe the old side. */
   old: Observer;
+  /** As long as it is set the old side stands for both, and what the new one is seen to do is the same. */
+  isOne: boolean;
   requests: number;
   /** Requests with another address. */
   different: number;
@@ -118,6 +120,7 @@ export function createComparison(
   let origin: IndependentDifference | undefined;
 
   const comparison: Comparison = {
+    isOne: false,
     requests: 0,
     different: 0,
     independent: 0,
@@ -131,11 +134,16 @@ export function createComparison(
     synchrony: 'exact',
     unplaced: 0,
     new: {
-      beforeRequest: ({ device }) => foretellerOf().beforeNewRequest(device.allocator),
-      onRequest: ({ answer, transientBase }) => answers.push(answer, transientBase),
+      beforeRequest({ device }) {
+        if (!comparison.isOne) foretellerOf().beforeNewRequest(device.allocator);
+      },
+      onRequest({ answer, transientBase }) {
+        if (!comparison.isOne) answers.push(answer, transientBase);
+      },
     },
     old: {
       beforeRequest(outcome) {
+        if (comparison.isOne) return;
         answers.shift(fromNew);
         const synchrony = foretellerOf().synchronyOf(outcome);
         if (SYNCHRONIES.indexOf(synchrony) > SYNCHRONIES.indexOf(comparison.synchrony)) {
@@ -147,10 +155,12 @@ export function createComparison(
       },
       onRequest(outcome) {
         comparison.requests++;
+        if (comparison.isOne) return;
         compare(outcome);
         foretellerOf().onRequest(outcome);
       },
       onRelease(outcome) {
+        if (comparison.isOne) return;
         compareRelease(outcome);
         foretellerOf().onRelease(outcome);
       },

@@ -26,7 +26,7 @@ import {
 } from './options.js';
 import { type Output, renderOptions } from './output.js';
 import { chooseReleases, replayTrace, strictProblem, tellLosses, unlessIncomplete } from './run.js';
-import { chooseSides, diffOfSides, variantOf, watchSides } from './sides.js';
+import { chooseSides, diffOfSides, variantOf, watchAsOne, watchSides } from './sides.js';
 
 interface Options extends ReplayOptions, OutputOptions, BothSidesOptions {
   by: 'addresses' | 'findings';
@@ -86,10 +86,11 @@ async function compareSides(
   opened: Source,
 ): Promise<number> {
   const sides = watchSides(NO_ROWS);
+  const onParting = watchAsOne(sides);
   const replayed = await replayTrace(
     path,
     options,
-    (known) => chooseSides(options, known),
+    (known) => ({ ...chooseSides(options, known), onParting }),
     sides.attach,
     { opened },
   );

@@ -38,6 +38,19 @@ export function watchSides(keepRows: KeepRows, withPictures = false): Sides {
   return { comparison, findings, attach };
 }
 
+/**
+ * Lets two sides be replayed as one until they part.
+ * @returns what the replay tells that by
+ */
+export function watchAsOne({ comparison, findings }: Sides): () => void {
+  const set = (isOne: boolean): void => {
+    comparison.isOne = isOne;
+    findings.isOne = isOne;
+  };
+  set(true);
+  return () => set(false);
+}
+
 /** Puts two sides that were replayed next to each other. */
 export function diffOfSides(
   { runs, info, trace }: Replayed<ReportWatch>,
@@ -46,6 +59,12 @@ export function diffOfSides(
 ): DiffReport {
   findings.finish();
   const [fresh, old] = runs.map(({ watch }) => watch.report(trace, info, undefined));
+  if (comparison.isOne) {
+    // Nothing was replayed on the new side: it is the old one, but for what the release has searched.
+    const { kernel } = fresh;
+    const summary = { ...old.summary, slotsSearched: fresh.summary.slotsSearched };
+    Object.assign(fresh, old, { kernel, summary });
+  }
   const names = {
     old: options.oldSearch === options.newSearch ? 'old' : (options.oldSearch ?? 'old'),
     new: options.oldSearch === options.newSearch ? 'new' : (options.newSearch ?? 'new'),
