@@ -189,7 +189,7 @@ function createPlayer<W>(
   function join(onParting: () => void): void {
     const [fresh, old] = runs.map(({ session }) => session);
     if (sides.canRepeat && mayAgree(info, old.options, fresh.options)) {
-      sides.pair = createPair(fresh, old, onParting);
+      sides.pair = createPair(info, fresh, old, onParting);
       sides.runs = runs;
     } else {
       onParting();

@@ -1,4 +1,5 @@
 import type { EventBatch } from '../events/batch.js';
+import type { TraceInfo } from '../events/trace.js';
 import { createAgreement } from '../replay/agreement.js';
 import type { Session } from '../replay/session.js';
 
@@ -20,10 +21,16 @@ export interface Pair {
 
 /**
  * A pair of sessions that have replayed nothing yet; see mayAgree().
+ * @param info what both know of the trace
  * @param onParting told where they part, when the new side has caught up
  */
-export function createPair(fresh: Session, old: Session, onParting: () => void): Pair {
-  const agreement = createAgreement(old, fresh.options);
+export function createPair(
+  info: TraceInfo,
+  fresh: Session,
+  old: Session,
+  onParting: () => void,
+): Pair {
+  const agreement = createAgreement(info, old, fresh.options);
   let isOne = true;
   let areTwo = false;
   /** Events that the old side has replayed for both. */
@@ -57,9 +64,9 @@ export function createPair(fresh: Session, old: Session, onParting: () => void):
       if (known < batch.length) runBoth(batch, known);
     },
     finish() {
-      old.finish();
       if (isOne) fresh.totals.examined = old.totals.examined + agreement.examinedMore;
       else fresh.finish();
+      old.finish();
     },
   };
 }

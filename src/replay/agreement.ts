@@ -1,5 +1,5 @@
 import { type EventBatch, Look, Op, Recorded } from '../events/batch.js';
-import type { TraceInfo } from '../events/trace.js';
+import type { PoolDeclaration, TraceInfo } from '../events/trace.js';
 import { IO_TLB_SEGSIZE, IO_TLB_SIZE } from '../kernel/constants.js';
 import { emptyPlan, emptyRequest } from '../kernel/plan.js';
 import { leadToTheSame } from '../kernel/samePlan.js';
@@ -7,6 +7,7 @@ import type { MapAnswer } from '../swiotlb/allocator.js';
 import { planAlloc, planMap } from '../swiotlb/calls.js';
 import type { SessionDevice, SessionOptions } from './devices.js';
 import { emptyForetold, foretell, type Question } from './foretell.js';
+import { resolvePools } from './geometry.js';
 import type { Session } from './session.js';
 
 /** One session that stands for two releases as long as both certainly answer the same. */
@@ -44,10 +45,15 @@ export function mayAgree({ dynamic }: TraceInfo, a: SessionOptions, b: SessionOp
 
 /**
  * An agreement of a session and another release that replays the same trace.
+ * @param info the trace's declarations, which grow
  * @param session fresh, and replayed by the agreement alone
  * @param other with the session's own pools and devices; see mayAgree()
  */
-export function createAgreement(session: Session, other: SessionOptions): Agreement {
+export function createAgreement(
+  info: TraceInfo,
+  session: Session,
+  other: SessionOptions,
+): Agreement {
   const { options, devices, allocators } = session;
   const { pageSize, release: own } = options;
   const { release } = other;
@@ -59,20 +65,25 @@ export function createAgreement(session: Session, other: SessionOptions): Agreem
   const request = emptyRequest();
   const [ownPlan, plan] = [emptyPlan(), emptyPlan()];
   const [ownAnswer, answer] = [emptyForetold(), emptyForetold()];
-  let comparedPools = 0;
+  let pools = 0;
+  let areAlike = true;
 
-  /** Whether no pool is such that the releases treat it differently as a whole. */
-  function poolsAlike(): boolean {
-    for (; comparedPools < allocators.length; comparedPools++) {
-      const { base, nslabs, areas } = allocators[comparedPools].pool;
-      const isOdd =
-        base % IO_TLB_SIZE !== 0 ||
-        (own.hasAreas !== release.hasAreas && areas !== 1) ||
-        (own.clampsTail !== release.clampsTail && nslabs % IO_TLB_SEGSIZE !== 0) ||
-        (own.wrapsSlotOffset !== release.wrapsSlotOffset && nslabs > WRAPPING_SLOTS);
-      if (isOdd) return false;
+  /** Whether no pool that is set up is such that the releases treat it differently as a whole. */
+  function poolsAreAlike(): boolean {
+    if (pools < allocators.length) {
+      pools = allocators.length;
+      areAlike &&= resolvePools(info, options.pools).every(isAlike);
     }
-    return true;
+    return areAlike;
+  }
+
+  function isAlike({ base, nslabs, areas }: PoolDeclaration): boolean {
+    return (
+      base % IO_TLB_SIZE === 0 &&
+      (own.hasAreas === release.hasAreas || areas === 1) &&
+      (own.clampsTail === release.clampsTail || nslabs % IO_TLB_SEGSIZE === 0) &&
+      (own.wrapsSlotOffset === release.wrapsSlotOffset || nslabs <= WRAPPING_SLOTS)
+    );
   }
 
   /** Whether no search is needed to know that both answer the same. Hot path. */
@@ -123,7 +134,7 @@ export function createAgreement(session: Session, other: SessionOptions): Agreem
     examinedMore: 0,
     run(batch) {
       let from = 0;
-      if (!poolsAlike()) return 0;
+      if (!areAlike) return 0;
       for (let n = 0; n < batch.length; n++) {
         const op = batch.op[n];
         if (op !== Op.map && op !== Op.alloc) continue;
@@ -133,7 +144,7 @@ export function createAgreement(session: Session, other: SessionOptions): Agreem
           session.run(batch, from, n);
           from = n;
           at = devices.list[number] ?? devices.declare(number);
-          if (!poolsAlike()) return n;
+          if (!poolsAreAlike()) return n;
         }
         if (isCertain(batch, n, at.device.minAlignMask)) continue;
         session.run(batch, from, n);
@@ -141,6 +152,7 @@ export function createAgreement(session: Session, other: SessionOptions): Agreem
         if (!isSame(batch, n, at)) return n;
       }
       session.run(batch, from, batch.length);
+      poolsAreAlike();
       return batch.length;
     },
   };
