@@ -81,6 +81,8 @@ export interface Comparison {
   following: number;
   /** Different addresses of which that is not known. */
   unexplained: number;
+  /** More than one device has had events. */
+  hasManyDevices: boolean;
   /** Whose addresses they are; by the session's number of the device, with holes. */
   devices: DeviceDifferences[];
   /** The first requests that were answered differently. */
@@ -117,6 +119,7 @@ export function createComparison(
   const alone = emptyForetold();
   let foreteller: Foreteller | undefined;
   let asks = false;
+  let firstDevice: number | undefined;
   let origin: IndependentDifference | undefined;
 
   const comparison: Comparison = {
@@ -127,6 +130,7 @@ export function createComparison(
     differentAlone: 0,
     following: 0,
     unexplained: 0,
+    hasManyDevices: false,
     devices: [],
     first: [],
     origins: [],
@@ -155,11 +159,13 @@ export function createComparison(
       },
       onRequest(outcome) {
         comparison.requests++;
+        meet(outcome);
         if (comparison.isOne) return;
         compare(outcome);
         foretellerOf().onRequest(outcome);
       },
       onRelease(outcome) {
+        meet(outcome);
         if (comparison.isOne) return;
         compareRelease(outcome);
         foretellerOf().onRelease(outcome);
@@ -176,6 +182,11 @@ export function createComparison(
       foreteller = createForeteller(old, fresh);
     }
     return foreteller;
+  }
+
+  function meet({ deviceNumber }: Outcome): void {
+    firstDevice ??= deviceNumber;
+    if (deviceNumber !== firstDevice) comparison.hasManyDevices = true;
   }
 
   /** How far the new side's pool lies from the old side's, where it was moved. */

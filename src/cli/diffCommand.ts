@@ -10,7 +10,7 @@ import {
 } from '../render/findingsDiff.js';
 import { areDifferent, type DiffReport, regressionsOf } from '../report/diffReport.js';
 import { diffFindings, haveDifferentFindings, isWorse } from '../report/findingsDiff.js';
-import { watchForReport } from '../report/watch.js';
+import { watchForComparison, watchForReport } from '../report/watch.js';
 import type { Source } from '../source/open.js';
 import { eachTrace } from './eachTrace.js';
 import { Exit, worstExit } from './exit.js';
@@ -85,7 +85,7 @@ async function compareSides(
   output: Output,
   opened: Source,
 ): Promise<number> {
-  const sides = watchSides(NO_ROWS);
+  const sides = watchSides(watchForComparison);
   const onParting = watchAsOne(sides);
   const replayed = await replayTrace(
     path,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { chooseSides, diffOfSides, watchAsOne, watchSides } from '../../src/cli/sides.js';
@@ -12,7 +13,9 @@ import {
 import { replayFeed } from '../../src/pipeline/replaying.js';
 import { diffJson } from '../../src/render/diffJson.js';
 import type { Session } from '../../src/replay/session.js';
+import { watchForComparison } from '../../src/report/watch.js';
 import { scenarios, traceOf } from '../replay/generating.js';
+import { shippedVectorsOf } from '../support/vectors.js';
 
 /** How a comparison went, and what it came to. */
 interface Outcome {
@@ -24,7 +27,7 @@ interface Outcome {
 }
 
 /** A trace in batches of a few events, so that it has to be read again where its sides part. */
-async function inSmallBatches(trace: string, length: number): Promise<TraceFeed> {
+async function inSmallBatches(trace: string | Buffer, length: number): Promise<TraceFeed> {
   const info = emptyTraceInfo();
   const options = { format: undefined, pageSize: 4096, pools: [] };
   const kept = await keepTrace(feedFromBytes('test.csv', Buffer.from(trace)), info, options);
@@ -53,7 +56,7 @@ async function diff(feed: TraceFeed, names: [string, string], asOne: boolean): P
     oldPool: [],
     newPool: [],
   } as unknown as Parameters<typeof chooseSides>[0];
-  const sides = watchSides({ first: 0, last: 0 });
+  const sides = watchSides(watchForComparison);
   const onParting = asOne ? watchAsOne(sides) : undefined;
   const sessions: Session[] = [];
   let readings = 0;
@@ -138,8 +141,22 @@ describe('two sides of a diff', () => {
           }
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 300 },
     );
     for (const count of Object.values(seen)) expect(count).toBeGreaterThan(0);
+  });
+
+  it('come to the same on every vector', async () => {
+    const vectors = [...shippedVectorsOf('swiotlb'), ...shippedVectorsOf('swiotlb-edges')];
+    const news = { none: 0, all: 0 };
+    for (const [n, { name, path, version }] of vectors.entries()) {
+      const feed = await inSmallBatches(readFileSync(path), 100);
+      const sides: [string, string] = [version, RELEASES[(n * 5) % RELEASES.length].name];
+      const asOne = await diff(feed, sides, true);
+      const apart = await diff(feed, sides, false);
+      expect(`${name}: ${asOne.json === apart.json}`).toBe(`${name}: true`);
+      news[asOne.new === 0 ? 'none' : 'all']++;
+    }
+    console.log(vectors.length, news);
   });
 });
