@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { chooseSides, diffOfSides, watchAsOne, watchSides } from '../../src/cli/sides.js';
+import { Look } from '../../src/events/batch.js';
 import { emptyTraceInfo } from '../../src/events/trace.js';
 import { RELEASES } from '../../src/kernel/releases.js';
 import {
@@ -27,10 +28,15 @@ interface Outcome {
 }
 
 /** A trace in batches of a few events, so that it has to be read again where its sides part. */
-async function inSmallBatches(trace: string | Buffer, length: number): Promise<TraceFeed> {
+async function inSmallBatches(
+  trace: string | Buffer,
+  length: number,
+  look: number = Look.whole,
+): Promise<TraceFeed> {
   const info = emptyTraceInfo();
   const options = { format: undefined, pageSize: 4096, pools: [] };
   const kept = await keepTrace(feedFromBytes('test.csv', Buffer.from(trace)), info, options);
+  for (const batch of kept.batches) batch.look.fill(look);
   const whole = feedFromMemory(kept);
   return {
     ...whole,
@@ -123,10 +129,14 @@ describe('two sides of a diff', () => {
       ...alike,
       'net,map,0x100800,262144,',
     ]);
+    const oddPage = trace(['net,alloc,,4096,'], 'base=0x80000000 nslabs=512 index=1');
+    const fromOddIndex = trace(['net,map,0x1000,4096,0x80010800'], 'base=0x80000000 nslabs=512');
     const cases: [string, [string, string]][] = [
       [tail, ['v6.6.0', 'v6.6']],
       [beyond4GiB, ['v6.0', 'v6.1']],
       [large, ['v5.16', 'v5.19']],
+      [oddPage, ['v6.8+04867a7a', 'v6.8+823353b7']],
+      [fromOddIndex, ['v6.2', 'v6.3']],
     ];
     for (const [text, releases] of cases) {
       const feed = await inSmallBatches(text, 3);
@@ -134,6 +144,14 @@ describe('two sides of a diff', () => {
       expect(outcome.new).toBe(outcome.old);
       expect(outcome.json).toBe((await diff(feed, releases, false)).json);
     }
+  });
+
+  it('are two where the old one follows what the record says of a search', async () => {
+    const recorded = `#kernel version=v6.8\n${trace(['net,map,0x1000,4096,0x80080000'], 'base=0x80000000 nslabs=512 areas=2 index=0:0')}`;
+    const feed = await inSmallBatches(recorded, 3, Look.lastArea);
+    const outcome = await diff(feed, ['v6.8', 'v6.9'], true);
+    expect(JSON.parse(outcome.json).different).toBe(1);
+    expect(outcome.json).toBe((await diff(feed, ['v6.8', 'v6.9'], false)).json);
   });
 
   it('come to what two whole replays come to, whatever the releases', async () => {
