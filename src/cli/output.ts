@@ -71,11 +71,12 @@ function fileOutput(file: string): Output {
   const target = attempt(() => writeTarget(file));
   const draft = target.replaceable ? draftBeside(target.path) : undefined;
   let fd = -1;
+  let isBegun = false;
   let gathered = '';
   const abandon = (): void => {
     if (fd >= 0) closeSync(fd);
     fd = -1;
-    if (draft !== undefined) rmSync(draft, { force: true });
+    if (isBegun && draft !== undefined) rmSync(draft, { force: true });
     for (const signal of SIGNALS) process.off(signal, interrupted);
   };
   const interrupted = (signal: NodeJS.Signals): never => {
@@ -85,6 +86,7 @@ function fileOutput(file: string): Output {
   const open = (): void => {
     // No earlier than needed: while a long replay computes, no signal would be heard.
     fd = draft === undefined ? openSync(target.path, 'w') : openSync(draft, 'wx');
+    isBegun = true;
     for (const signal of SIGNALS) process.on(signal, interrupted);
     if (target.mode !== undefined) fchmodSync(fd, target.mode);
   };

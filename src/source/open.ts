@@ -82,6 +82,9 @@ async function openOrigin(origin: Origin): Promise<Source> {
     const readOpen: ReadBytes = (...to) => {
       const count = closed ? 0 : origin.read(...to);
       tally.taken = (tally.taken ?? 0) + count;
+      if (count === 0 && !closed && size !== undefined && tally.taken < size) {
+        tally.truncated ??= 'the file became shorter while it was read';
+      }
       return count;
     };
     let head = await readHead(readOpen);
