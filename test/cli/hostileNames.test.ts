@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.js';
-import { PROJECT } from '../support/cli.js';
+import { PROJECT, swiotlbReplay } from '../support/cli.js';
 import {
   DANGEROUS,
   hostileCsv,
@@ -139,6 +139,10 @@ function around(pattern: RegExp, content: string): string | undefined {
   return at < 0 ? undefined : content.slice(Math.max(0, at - 40), at + 40);
 }
 
+function rowsOf(trace: string): string[] {
+  return trace.split('\n').filter((line) => line.includes(',map,'));
+}
+
 describe('names that are hostile', () => {
   test.each(COMMANDS.map(({ name }) => name))('are shown harmlessly: %s', (command) => {
     const runs = driven.runs.filter(({ words }) => words[0] === command);
@@ -158,6 +162,19 @@ describe('names that are hostile', () => {
     const content = readFileSync(file, 'utf8');
     expect(around(DANGEROUS, content)).toBeUndefined();
     if (command === 'report') expect(around(ALIVE.html, content)).toBeUndefined();
+  });
+
+  test('that are formulas come back from a canonical trace as they were', () => {
+    const names = ['=1+1', '@SUM(1)', '-1', '+1', '=cmd|A0'];
+    const trace = (rows: string[]) =>
+      ['#pool base=0x80000000 nslabs=64', 'dev,op,orig_addr,size', ...rows, ''].join('\n');
+    const first = swiotlbReplay(['convert', '-', '--to', 'csv'], {
+      input: trace(names.map((name) => `${name},map,0x1000,512`)),
+    });
+    expect(first.status).toBe(0);
+    for (const name of names) expect(first.stdout).toContain(`,${name},map,`);
+    const again = swiotlbReplay(['convert', '-', '--to', 'csv'], { input: first.stdout });
+    expect(rowsOf(again.stdout)).toEqual(rowsOf(first.stdout));
   });
 
   test('meet every command and every output that it has', () => {
