@@ -84,7 +84,7 @@ beforeAll(() => {
   driven = drive(
     Object.keys(LINES).flatMap((command) => linesOf(command).map((words) => [command, ...words])),
   );
-});
+}, 120_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** The command lines of a command, with files in the place of words. */
