@@ -84,10 +84,11 @@ function fileOutput(file: string): Output {
     process.exit(128 + osConstants.signals[signal]);
   };
   const open = (): void => {
-    // No earlier than needed: while a long replay computes, no signal would be heard.
+    // No earlier than needed: while a long replay computes, no signal would be heard. But before there is
+    // a draft that a signal could leave behind.
+    for (const signal of SIGNALS) process.on(signal, interrupted);
     fd = draft === undefined ? openSync(target.path, 'w') : openSync(draft, 'wx');
     isBegun = true;
-    for (const signal of SIGNALS) process.on(signal, interrupted);
     if (target.mode !== undefined) fchmodSync(fd, target.mode);
   };
   const flush = (): void => {

@@ -1,5 +1,5 @@
 /** Names that a trace may give a device: what drives terminals, hides, is markup, a formula or a key of every object. */
-export const HOSTILE_NAMES = [
+const HOSTILE_NAMES = [
   'ev\x1b[31mil\x1b]0;title\x07',
   'c1\x9b31m\x85',
   'bidi\u202e\u2066\u200f\ufeff',
