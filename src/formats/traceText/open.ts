@@ -144,6 +144,7 @@ export function openTraceText(context: ParseContext): LineParser {
     plainEvent = wordNumber(eventNames, bytes, record.nameFrom, record.nameTo);
     if (plainEvent < 0 || plainEvent >= FIRST_DMA) return -1;
     if (lastFields[plainEvent] === -2) {
+      if (wantsAll(plainEvent)) return -1;
       const newline = bytes.indexOf(NEWLINE, bodyFrom);
       return endOfText(bytes, bodyFrom, newline) === newline ? newline : -1;
     }
@@ -194,15 +195,22 @@ export function openTraceText(context: ParseContext): LineParser {
 
   function readFields(bytes: Buffer, event: number): void {
     const layout = layouts[event];
-    const isToPlan = event < FIRST_DMA && layout.plan === undefined && layout.planned < MOST_PLANS;
-    const readsAll =
-      isToPlan || event >= FIRST_DMA || !state.geometry.isSettled || layout.showsOwnPool;
-    if (lastFields[event] === -2) return;
-    const last = readsAll ? -1 : lastFields[event];
+    const isToPlan =
+      event < FIRST_DMA &&
+      lastFields[event] !== -2 &&
+      layout.plan === undefined &&
+      layout.planned < MOST_PLANS;
+    const last = isToPlan || wantsAll(event) ? -1 : lastFields[event];
+    if (last === -2) return;
     scanFields(bytes, state.view, record.bodyFrom, record.bodyTo, layout, last, fields);
     if (!isToPlan) return;
     layout.planned++;
     layout.plan = planOf(bytes, record.bodyFrom, record.bodyTo, layout);
+  }
+
+  /** Whether any field of an event may still tell something, of the pool say. */
+  function wantsAll(event: number): boolean {
+    return event >= FIRST_DMA || !state.geometry.isSettled || layouts[event].showsOwnPool;
   }
 
   /** Whether it is another event of the same name: iommu:*, or a probe that is named as a stock event. */
