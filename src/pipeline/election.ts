@@ -24,24 +24,34 @@ export const WRONG_FAVOURITE = new Error('the release that was held for the one 
 
 /**
  * The one of several releases that the first events of a trace speak for, before anything watches it:
- * to watch all candidates takes longer than to replay them.
- * @param candidates of new sessions, oldest first; they are used up
+ * to watch all candidates takes longer than to replay them. They are tried one after another, the
+ * newest first, as a session costs more than so few events; those behind the answer are never begun.
+ * @param count of candidates, oldest first; the last is the latest release, which no other rules out
+ * @param begin a new session of a candidate; it is used up
  * @param events at most as many as the batch has
- * @returns its place among the candidates, and whether others are as good so far
+ * @returns its place among the candidates, and whether others are still in the race
  */
 export function favouriteOf(
-  candidates: readonly Session[],
+  count: number,
+  begin: (n: number) => Session,
   batch: EventBatch,
   events: number,
 ): { number: number; hasRivals: boolean } {
-  let running = candidates.map((session) => ({ session }));
-  for (let from = 0; from < events && running.length > 1; from += ELECTION_STEP) {
-    const to = Math.min(from + ELECTION_STEP, events);
-    for (const { session } of running) session.run(batch, from, to);
-    running = running.filter(stillElectable);
+  const latest = count - 1;
+  const isLatestExact = isExactFor(begin(latest), batch, events);
+  for (let number = latest - 1; number >= 0; number--) {
+    if (!isExactFor(begin(number), batch, events)) continue;
+    return { number: isLatestExact ? latest : number, hasRivals: true };
   }
-  const { session } = running.findLast(isExact) ?? running[running.length - 1];
-  return { number: candidates.indexOf(session), hasRivals: running.length > 1 };
+  return { number: latest, hasRivals: false };
+}
+
+/** Whether a session gives all addresses that the first events record; it ends soon after it does not. */
+function isExactFor(session: Session, batch: EventBatch, events: number): boolean {
+  for (let from = 0; from < events && isExact({ session }); from += ELECTION_STEP) {
+    session.run(batch, from, Math.min(from + ELECTION_STEP, events));
+  }
+  return isExact({ session });
 }
 
 /**

@@ -211,8 +211,7 @@ function createPlayer<W>(
       watchAll(releases);
       return createElection(runs, haste);
     }
-    const sessions = releases.map((_, n) => begin(n));
-    const { number, hasRivals } = favouriteOf(sessions, batch, haste);
+    const { number, hasRivals } = favouriteOf(releases.length, begin, batch, haste);
     runs = [watched(number)];
     return createElection(runs, haste, hasRivals);
   }

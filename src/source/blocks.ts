@@ -27,6 +27,12 @@ export interface BlockTally {
 /** Size of a block, and so the longest line that is read whole. */
 const BLOCK_BYTES = 1 << 20;
 
+/**
+ * Bytes that are read at once, but for the first block, by which formats are told: what is looked at
+ * more than once then comes from the processor's cache.
+ */
+const PIECE_BYTES = 1 << 18;
+
 /** How much is kept of a line longer than a block. */
 const CUT_LINE_BYTES = 1 << 16;
 
@@ -48,8 +54,10 @@ export async function* blocksOfLines(
   const bytes = Buffer.allocUnsafe(blockBytes + 1);
   let filled = 0;
   let skipping = false;
+  let isFirst = true;
   for (;;) {
-    const answer = read(bytes, filled, blockBytes - filled);
+    const room = blockBytes - filled;
+    const answer = read(bytes, filled, isFirst ? room : Math.min(room, PIECE_BYTES));
     const got = typeof answer === 'number' ? answer : await answer;
     tally.bytes += got;
     const endsCut = skipping && got === 0;
@@ -76,6 +84,7 @@ export async function* blocksOfLines(
 
     const end = bytes.lastIndexOf(NEWLINE, filled - 1) + 1;
     if (end > 0) {
+      isFirst = false;
       yield { bytes, end, unfinished: false };
       bytes.copyWithin(0, end, filled);
       filled -= end;

@@ -102,3 +102,87 @@ describe('a plain debug line', () => {
     expect(tally.lines).toBe(30);
   });
 });
+
+describe('a plain record of a probe', () => {
+  const mostly = (usual: string[], unusual: string[]): fc.Arbitrary<string> =>
+    fc.oneof(
+      { arbitrary: fc.constantFrom(...usual), weight: 20 },
+      { arbitrary: fc.constantFrom(...unusual), weight: 1 },
+    );
+  const hex = mostly(
+    ['0x0', '0x1000', '0x97ff0000', '0x1fFfffff000'],
+    ['0xffffffffffffffff', '0xfffffffffffff', '0x10000000000000', '0xffffffffffffff', '0x', '-1'],
+  );
+  const odd = ['4096a', '-1', '0x10', '99999999999999999999', '1 total=5', ''];
+  const decimal = mostly(['1', '4096', '123456789012'], odd);
+  const device = mostly(['"eth0"', '"0000:00:07.0"', '"0000:01:07.0"'], ['eth0', '"a" b"', '""']);
+  const map = fc.record({
+    dev: device,
+    orig_addr: hex,
+    size: decimal,
+    alloc_size: decimal,
+    align_mask: mostly(['0x0', '0xfff'], ['0x1ffffffff']),
+    dir: mostly(['0', '1', '2'], ['TO_DEVICE', '9']),
+    dma_mask: hex,
+    mem_start: mostly(['0x97ff0000'], ['0x98000000']),
+  });
+  const ret = fc.record({ ret: hex, base: hex, nslabs: mostly(['32768'], ['0', 'x']) });
+  const unmap = fc.record({ dev: device, tlb_addr: hex, size: decimal, attrs: hex });
+  const none = fc.record({ used: decimal });
+  const body = fc.oneof(
+    ...(
+      [
+        ['map', map],
+        ['map_ret', ret],
+        ['unmap', unmap],
+        ['unmap_ret', none],
+        ['map_locked', none],
+      ] as const
+    ).map(([event, fields]) => {
+      const chosen = fields as fc.Arbitrary<Record<string, string>>;
+      return fc
+        .tuple(mostly(['f+0x5/0x460', 'f+0x5/0x4 <- g'], ['f=5', 'f) (g']), chosen, fc.nat(19))
+        .map(([at, values, missing]) => {
+          const texts = Object.entries(values).map(([name, value]) => `${name}=${value}`);
+          if (missing < texts.length / 2) texts.splice(missing, 1);
+          return `${missing === 19 ? 'swl:' : ''}${event}: (${at}) ${texts.join(' ')}`;
+        });
+    }),
+  );
+  const start = mostly(
+    [
+      '    kworker/0:1H-40      [000] d..1.   ',
+      '          <idle>-0       [001] dNh1.   ',
+      '          <idle>-0       [001] dN.h1..   ',
+    ],
+    ['    kworker/0:1H-40      [000]   ', '    kworker/[0]-7        [000] d..1.   ', ' a-7 [1] x '],
+  );
+  const time = mostly(
+    ['100.000001', '100.2', '101.000017'],
+    ['7', '1234567890.123456789012', '.5'],
+  );
+  const line = fc.tuple(start, time, body).map(([from, at, text]) => `${from}${at}: ${text}`);
+
+  test('is read as it is with a carriage return, which takes the careful reader', async () => {
+    const good = (mask: string) => [
+      `map: (f+0x5/0x460) dev="eth0" orig_addr=0x1000 size=1 alloc_size=1 align_mask=0x0 dir=1 dma_mask=${mask} mem_start=0x97ff0000`,
+      'map_ret: (f+0x5/0x4 <- g) ret=0x97ff0000 base=0x97ff0000 nslabs=32768',
+      'unmap: (f+0x5/0x460) dev="eth0" tlb_addr=0x97ff0000 size=1 attrs=0x0',
+    ];
+    const masks = fc.constantFrom('0xfff', '10');
+    await fc.assert(
+      fc.asyncProperty(masks, fc.array(line, { maxLength: 40 }), async (mask, lines) => {
+        const first = [...good(mask), ...good(mask)].map(
+          (text) => `    kworker/0:1H-40      [000] d..1.   100.000000: ${text}`,
+        );
+        const all = async (end: string): Promise<unknown> => {
+          const reading = await read([...first, ...lines, ''].join(end));
+          const { losses, assumptions } = reading.info;
+          return [gist(reading), reading.times, losses, assumptions];
+        };
+        expect(await all('\n')).toEqual(await all('\r\n'));
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

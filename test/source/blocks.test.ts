@@ -55,6 +55,17 @@ describe('cutting bytes into blocks of lines', () => {
     );
   });
 
+  test('the first block is whole, those behind it are pieces, and a longer line is whole again', async () => {
+    const lines = 'x'.repeat(1023).concat('\n').repeat(1536);
+    const long = `${'y'.repeat(600_000)}\n`;
+    const { blocks } = await cut(lines + long, [1 << 21]);
+    expect(blocks.map((block) => block.length)).toEqual([
+      1 << 20,
+      ...[1 << 18, 1 << 18],
+      long.length,
+    ]);
+  });
+
   test('a line longer than a block is cut, counted, and stays one line', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -36,6 +36,8 @@ export interface Call {
   slack: number;
   /** More of its records are to come. */
   isOpen: boolean;
+  /** It is in the queue, where others wait for it. */
+  isHeld: boolean;
   /** Searches of areas that it has made, and the line of the first one's lock. */
   looks: number;
   firstLook: number;
@@ -43,6 +45,8 @@ export interface Call {
   pool: number;
   area: number;
   isTransient: boolean;
+  /** Who still looks at it: the queue, until it is written, and each list that it stands in. */
+  uses: number;
 }
 
 /** A call about which only its line, its first record and its kind are known. */
@@ -70,12 +74,49 @@ export function newCall(
     at: Number.NaN,
     slack: Number.NaN,
     isOpen: true,
+    isHeld: false,
     looks: 0,
     firstLook: Number.NaN,
     pool: Number.NaN,
     area: 0,
     isTransient: false,
+    uses: 1,
   };
+}
+
+/** Makes of an old call what newCall() gives: a trace has millions, and few at a time. */
+function renew(
+  call: Call,
+  op: number,
+  line: number,
+  { time, cpu }: Pick<TraceRecord, 'time' | 'cpu'>,
+  device: number,
+): Call {
+  call.op = op;
+  call.line = line;
+  call.time = time;
+  call.cpu = cpu;
+  call.device = device;
+  call.origAddr = Number.NaN;
+  call.size = Number.NaN;
+  call.allocSize = Number.NaN;
+  call.allocAlignMask = 0;
+  call.dir = 0;
+  call.recorded = Recorded.none;
+  call.tlbAddr = Number.NaN;
+  call.flag = Flag.none;
+  call.flagValue = 0;
+  call.at = Number.NaN;
+  call.slack = Number.NaN;
+  call.isOpen = true;
+  call.isHeld = false;
+  call.looks = 0;
+  call.firstLook = Number.NaN;
+  call.pool = Number.NaN;
+  call.area = 0;
+  call.isTransient = false;
+  call.uses = 1;
+  return call;
 }
 
 /**
@@ -83,8 +124,14 @@ export function newCall(
  * others that took effect later may have returned already: those wait for it here.
  */
 export interface CallQueue {
+  /** As newCall(), of a call that nobody looks at any more if there is one. */
+  begin(op: number, line: number, record: Pick<TraceRecord, 'time' | 'cpu'>, device: number): Call;
+  /** One of its `uses` is over. Where this is not told the call is just not used again. */
+  leave(call: Call): void;
   /** A call whose place is known, but not yet all of it; later ones wait for it. */
   hold(call: Call): void;
+  /** Changes `at` of a call that may be held; it never goes back. */
+  moveTo(call: Call, at: number): void;
   /** A call that is known whole. */
   add(call: Call): void;
   /** A held call that turned out to be none. */
@@ -97,28 +144,70 @@ export interface CallQueue {
   drain(batch: EventBatch): boolean;
 }
 
+/** Held calls that have ended leave the list's front in one go, when they are so many. */
+const MOST_ENDED = 64;
+
 /** An empty queue. */
 export function createCallQueue(): CallQueue {
   const heap: Call[] = [];
-  let held: Call[] = [];
+  const spare: Call[] = [];
+  /** In the order in which they were first held; from `head` on, where the first is open. */
+  const held: Call[] = [];
+  let head = 0;
+  let open = 0;
+  /** Held calls are in the order of `at`, too, and the last one's is this. */
+  let isSorted = true;
+  let lastAt = 0;
   let last = 0;
 
   function frontier(): number {
-    if (held.length === 0) return Number.POSITIVE_INFINITY;
+    if (open === 0) return Number.POSITIVE_INFINITY;
+    if (isSorted) return held[head].at;
     let first = Number.POSITIVE_INFINITY;
-    for (const { at } of held) if (at < first) first = at;
+    for (let n = head; n < held.length; n++) {
+      if (held[n].isHeld && held[n].at < first) first = held[n].at;
+    }
     return first;
   }
 
   function forget(call: Call): void {
     call.isOpen = false;
-    const index = held.indexOf(call);
-    if (index >= 0) held.splice(index, 1);
+    if (!call.isHeld) return;
+    call.isHeld = false;
+    if (--open === 0) {
+      held.length = head = lastAt = 0;
+      isSorted = true;
+      return;
+    }
+    while (!held[head].isHeld) head++;
+    if (head < MOST_ENDED || head * 2 < held.length) return;
+    held.splice(0, head);
+    head = 0;
+  }
+
+  function leave(call: Call): void {
+    if (--call.uses === 0) spare.push(call);
   }
 
   return {
+    begin(op, line, record, device) {
+      const call = spare.pop();
+      return call === undefined
+        ? newCall(op, line, record, device)
+        : renew(call, op, line, record, device);
+    },
+    leave,
     hold(call) {
+      call.isHeld = true;
+      open++;
       held.push(call);
+      isSorted &&= call.at >= lastAt;
+      lastAt = call.at;
+    },
+    moveTo(call, at) {
+      if (call === held[held.length - 1]) lastAt = at;
+      else if (call.isHeld && call.at !== at) isSorted = false;
+      call.at = at;
     },
     add(call) {
       forget(call);
@@ -126,13 +215,13 @@ export function createCallQueue(): CallQueue {
     },
     forget,
     dropOlderThan(line) {
-      const old = held.filter((call) => call.line < line);
-      for (const call of old) call.isOpen = false;
-      held = held.filter((call) => call.isOpen);
+      const old = held.filter((call) => call.isHeld && call.line < line);
+      for (const call of old) forget(call);
       return old;
     },
-    held: () => held.length,
+    held: () => open,
     drain(batch) {
+      if (heap.length === 0) return true;
       const until = frontier();
       while (heap.length > 0 && heap[0].at < until) {
         if (isFull(batch)) return false;
@@ -140,6 +229,7 @@ export function createCallQueue(): CallQueue {
         const call = pop(heap);
         last = Math.max(last, call.at);
         write(batch, call, last);
+        leave(call);
       }
       return true;
     },

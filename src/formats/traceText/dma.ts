@@ -1,7 +1,7 @@
 import { BIDIRECTIONAL, DIR_NAMES, Op, Recorded } from '../../events/batch.js';
 import { ADDRESS_LIMIT } from '../../events/numbers.js';
 import type { PoolPlace } from '../../events/trace.js';
-import { type Call, DIRS, newCall } from './calls.js';
+import { type Call, DIRS } from './calls.js';
 import type { Context } from './contexts.js';
 import { Field } from './fields.js';
 import { bodyText, listOf } from './lists.js';
@@ -40,7 +40,7 @@ function dirOf({ fields, bytes }: TraceState): number {
 }
 
 function callAtReturn(state: TraceState, op: number, part: number): Call {
-  const call = newCall(op, state.line, state.record, deviceOf(state));
+  const call = state.queue.begin(op, state.line, state.record, deviceOf(state));
   call.dir = dirOf(state);
   call.at = state.line + part / MAX_PARTS;
   call.slack = Math.max(1, state.line - REACH);

@@ -1,5 +1,6 @@
 import { parseHex, parseNumber } from '../../events/numbers.js';
 import { isField, words } from '../literals.js';
+import type { Plan } from './plainFields.js';
 import { createWordTable, wordNumber } from './words.js';
 
 /** The fields that are read, by their place in `values`; several names may mean the same. */
@@ -77,6 +78,11 @@ for (const name of ['dma_mask', 'dma_addr', 'phys_addr', 'dev_addr'] as const) {
   BARE_HEX[Field[name]] = 1;
 }
 
+/** Whether digits without `0x` are hex in this field. */
+export function isBareHex(field: number): boolean {
+  return BARE_HEX[field] === 1;
+}
+
 /** Names that one event may have; ours have twenty. */
 const MAX_NAMES = 64;
 
@@ -114,6 +120,10 @@ export interface Layout {
   values: Float64Array;
   /** The device's own pool is among the fields: each record may tell of another. */
   showsOwnPool: boolean;
+  /** How plain records are written that have all the names; undefined where none was seen. */
+  plan: Plan | undefined;
+  /** Records that were looked at for a plan. */
+  planned: number;
 }
 
 const BLANK = 0x20;
@@ -129,7 +139,15 @@ export function emptyFields(): Fields {
 
 /** A layout to be learned from the first record. */
 export function emptyLayout(): Layout {
-  return { names: [], words: [], fields: [], values: emptyValues(), showsOwnPool: false };
+  return {
+    names: [],
+    words: [],
+    fields: [],
+    values: emptyValues(),
+    showsOwnPool: false,
+    plan: undefined,
+    planned: 0,
+  };
 }
 
 function emptyValues(): Float64Array {
@@ -199,6 +217,7 @@ function learn(layout: Layout, turn: number, bytes: Uint8Array, from: number, to
     for (let missing = turn; missing < later; missing++) forget(layout, missing);
     return later;
   }
+  layout.plan = undefined;
   if (layout.names.length < MAX_NAMES) {
     const number = wordNumber(fieldNames, bytes, from, to - 1);
     layout.names.splice(turn, 0, name);

@@ -14,6 +14,8 @@ import { emptyFields, emptyLayout, scanFields } from './fields.js';
 import { createGeometry } from './geometry.js';
 import { createIommuScanner } from './iommu.js';
 import { createLossLog } from './losses.js';
+import { MOST_PLANS, planOf, readPlainFields } from './plainFields.js';
+import { createRecentStarts, readPlainStart, rememberStart } from './plainStart.js';
 import { PROBES } from './probes.js';
 import { emptyRecord, isProbeBody, scanRecord } from './record.js';
 import { endRelease, UNKNOWN_REACH } from './releases.js';
@@ -39,6 +41,9 @@ const LAST_LINES = 10_000;
 
 /** How often that is looked after, in lines. */
 const PURGE_EVERY = 1024;
+
+/** Unmaps that have ended leave the list of those whose end nothing shows in one go, so many at once. */
+const MOST_ENDED = 64;
 
 /** More calls than so many are never in flight at once: the older ones lost their return. */
 const CROWD = 512;
@@ -69,6 +74,7 @@ export function openTraceText(context: ParseContext): LineParser {
   const fields = emptyFields();
   const layouts = handlers.map(emptyLayout);
   const record = emptyRecord();
+  const starts = createRecentStarts();
   const queue = createCallQueue();
   const losses = createLossLog(info);
   // Probe hits can be missed without a word about it.
@@ -79,6 +85,7 @@ export function openTraceText(context: ParseContext): LineParser {
   let followsIommu = false;
   let iommuRecords = 0;
   let nextPurge = PURGE_EVERY;
+  let plainEvent = -1;
 
   const state: TraceState = {
     info,
@@ -97,6 +104,7 @@ export function openTraceText(context: ParseContext): LineParser {
     showsReleaseLock: false,
     showsReleaseRet: false,
     endless: [],
+    ended: 0,
     slotOfPage: new Map(),
     grownPools: new Set(),
     dmaOfPhys: new Map(),
@@ -125,8 +133,33 @@ export function openTraceText(context: ParseContext): LineParser {
     },
   };
 
-  function parseRecord(bytes: Buffer): void {
+  /**
+   * Reads the line at `from` if it is a record of a probe like those before it; most are.
+   * @returns its newline; -1 for others, which scanRecord() and readFields() are to read
+   */
+  function readPlain(bytes: Buffer, from: number): number {
+    const { view } = state;
+    const bodyFrom = readPlainStart(bytes, view, from, starts, record);
+    if (bodyFrom < 0) return -1;
+    plainEvent = wordNumber(eventNames, bytes, record.nameFrom, record.nameTo);
+    if (plainEvent < 0 || plainEvent >= FIRST_DMA) return -1;
+    if (lastFields[plainEvent] === -2) {
+      if (wantsAll(plainEvent)) return -1;
+      const newline = bytes.indexOf(NEWLINE, bodyFrom);
+      return endOfText(bytes, bodyFrom, newline) === newline ? newline : -1;
+    }
+    const { plan, values } = layouts[plainEvent];
+    return plan === undefined ? -1 : readPlainFields(bytes, view, bodyFrom, plan, values, fields);
+  }
+
+  /** The event of a record that was read with care; the lines behind it may be like it. */
+  function eventOf(bytes: Buffer, from: number): number {
     const event = wordNumber(eventNames, bytes, record.nameFrom, record.nameTo);
+    if (event >= 0 && event < FIRST_DMA) rememberStart(starts, bytes, state.view, from, record);
+    return event;
+  }
+
+  function parseRecord(bytes: Buffer, event: number, isPlain: boolean): void {
     if (event < 0 || isAnother(bytes, event)) {
       if (event >= 0 && isIommu(bytes)) iommuRecords++;
       if (!iommu?.read(bytes, record, state.line)) info.otherLines++;
@@ -142,6 +175,7 @@ export function openTraceText(context: ParseContext): LineParser {
     if (ended !== undefined && record.level !== 0 && !isInsideRelease[event]) {
       at.endless[state.level] = undefined;
       if (!state.showsEnd[ended.op]) endRelease(state, ended, state.line);
+      queue.leave(ended);
     }
     if (event === BOUNCED) {
       bounces++;
@@ -150,7 +184,7 @@ export function openTraceText(context: ParseContext): LineParser {
     } else {
       if (event < FIRST_DMA) hasProbes = true;
       if (event < FIRST_DMA || !hasProbes) {
-        readFields(bytes, event);
+        if (!isPlain) readFields(bytes, event);
         handlers[event](state, at);
       } else {
         info.otherLines++;
@@ -161,10 +195,22 @@ export function openTraceText(context: ParseContext): LineParser {
 
   function readFields(bytes: Buffer, event: number): void {
     const layout = layouts[event];
-    const readsAll = event >= FIRST_DMA || !state.geometry.isSettled || layout.showsOwnPool;
-    const last = readsAll ? -1 : lastFields[event];
+    const isToPlan =
+      event < FIRST_DMA &&
+      lastFields[event] !== -2 &&
+      layout.plan === undefined &&
+      layout.planned < MOST_PLANS;
+    const last = isToPlan || wantsAll(event) ? -1 : lastFields[event];
     if (last === -2) return;
     scanFields(bytes, state.view, record.bodyFrom, record.bodyTo, layout, last, fields);
+    if (!isToPlan) return;
+    layout.planned++;
+    layout.plan = planOf(bytes, record.bodyFrom, record.bodyTo, layout);
+  }
+
+  /** Whether any field of an event may still tell something, of the pool say. */
+  function wantsAll(event: number): boolean {
+    return event >= FIRST_DMA || !state.geometry.isSettled || layouts[event].showsOwnPool;
   }
 
   /** Whether it is another event of the same name: iommu:*, or a probe that is named as a stock event. */
@@ -192,12 +238,14 @@ export function openTraceText(context: ParseContext): LineParser {
   /** Ends unmaps whose end nothing shows. */
   function endEndless(before: number): void {
     const { endless } = state;
-    let ended = 0;
-    while (ended < endless.length && endless[ended].line < before) {
-      endRelease(state, endless[ended], endless[ended].line + UNKNOWN_REACH);
-      ended++;
+    while (state.ended < endless.length && endless[state.ended].line < before) {
+      const call = endless[state.ended++];
+      endRelease(state, call, call.line + UNKNOWN_REACH);
+      queue.leave(call);
     }
-    if (ended > 0) endless.splice(0, ended);
+    if (state.ended < MOST_ENDED) return;
+    endless.splice(0, state.ended);
+    state.ended = 0;
   }
 
   /** Gives up on calls that have not returned for long. */
@@ -231,10 +279,13 @@ export function openTraceText(context: ParseContext): LineParser {
       while (at < end) {
         if (isFull(batch)) return at;
         state.line++;
-        const newline = bytes.indexOf(NEWLINE, at);
-        const textEnd = endOfText(bytes, at, newline);
-        if (scanRecord(bytes, at, textEnd, record)) {
-          parseRecord(bytes);
+        let newline = readPlain(bytes, at);
+        const isPlain = newline >= 0;
+        if (!isPlain) newline = bytes.indexOf(NEWLINE, at);
+        const textEnd = isPlain ? newline : endOfText(bytes, at, newline);
+        if (isPlain || scanRecord(bytes, at, textEnd, record)) {
+          if (isPlain) record.bodyTo = textEnd;
+          parseRecord(bytes, isPlain ? plainEvent : eventOf(bytes, at), isPlain);
           endEndless(state.line - UNKNOWN_REACH);
           if (state.line >= nextPurge) {
             loseOld(queue.held() > CROWD ? PURGE_EVERY : PATIENCE);

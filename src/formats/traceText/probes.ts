@@ -1,7 +1,7 @@
 import { BIDIRECTIONAL, Flag, Op, Recorded } from '../../events/batch.js';
 import { ADDRESS_LIMIT } from '../../events/numbers.js';
 import { IO_TLB_SIZE } from '../../kernel/constants.js';
-import { type Call, DIRS, newCall } from './calls.js';
+import { type Call, DIRS } from './calls.js';
 import type { Context } from './contexts.js';
 import { Field } from './fields.js';
 import {
@@ -38,11 +38,12 @@ function alloc(state: TraceState, context: Context): void {
 }
 
 function beginRequest(state: TraceState, context: Context, op: number): Call {
-  const call = newCall(op, state.line, state.record, state.device());
+  const call = state.queue.begin(op, state.line, state.record, state.device());
   readRequest(state, call);
   seePool(state, true);
   seeOwnPool(state, call);
   context.requests.push(call);
+  call.uses++;
   return call;
 }
 
@@ -60,8 +61,9 @@ function readRequest(state: TraceState, call: Call): void {
 function seeOwnPool(state: TraceState, call: Call): void {
   const { values } = state.fields;
   const base = values[Field.mem_start];
+  if (!(base > 0)) return;
   const ofAll = state.info.pools.find(({ restricted }) => !restricted);
-  if (!(base > 0) || ofAll === undefined || base === ofAll.base) return;
+  if (ofAll === undefined || base === ofAll.base) return;
   state.geometry.seeRestrictedPool(state.line, call.device, base, values[Field.mem_nslabs]);
 }
 
@@ -88,9 +90,10 @@ function look(state: TraceState, call: Call): void {
   if (call.looks++ === 0) {
     call.firstLook = state.line;
     call.cpu = state.record.cpu;
+    call.at = state.line;
     state.queue.hold(call);
   }
-  call.at = state.line;
+  state.queue.moveTo(call, state.line);
   call.time = state.record.time;
 }
 
@@ -183,6 +186,7 @@ function allocRet(state: TraceState, context: Context): void {
 function endRequest(state: TraceState, context: Context): Call | undefined {
   const call = context.requests.pop();
   if (call === undefined) returnWithoutEntry(state, context);
+  else state.queue.leave(call);
   return call;
 }
 
@@ -199,7 +203,7 @@ function finishRequest(state: TraceState, call: Call): void {
 
 /** A map known by one record at its return (an fprobe): it began after what its task did before. */
 function mapx(state: TraceState, context: Context): void {
-  const call = newCall(Op.map, state.line, state.record, state.device());
+  const call = state.queue.begin(Op.map, state.line, state.record, state.device());
   readRequest(state, call);
   seePool(state, false);
   seeOwnPool(state, call);
@@ -213,7 +217,7 @@ function mapx(state: TraceState, context: Context): void {
 
 function sync(state: TraceState, op: number): void {
   const { values } = state.fields;
-  const call = newCall(op, state.line, state.record, state.device());
+  const call = state.queue.begin(op, state.line, state.record, state.device());
   call.size = values[Field.size];
   call.dir = DIRS[values[Field.dir]] ?? BIDIRECTIONAL;
   call.tlbAddr = values[Field.tlb_addr];
@@ -232,7 +236,7 @@ function poolAdd(state: TraceState): void {
 function grown(state: TraceState, base: number, nslabs: number, areas: number): void {
   if (!canBePool(base, nslabs) || state.grownPools.has(base)) return;
   state.grownPools.add(base);
-  const call = newCall(Op.grow, state.line, state.record, -1);
+  const call = state.queue.begin(Op.grow, state.line, state.record, -1);
   call.origAddr = base;
   call.size = nslabs;
   call.flag = Flag.areas;

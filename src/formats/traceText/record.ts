@@ -14,6 +14,8 @@ export type RecordShape = 'ftrace' | 'trace-cmd' | 'perf-script';
 
 /** Where the parts of a record are. Reused, never kept. */
 export interface TraceRecord {
+  /** The bracket before the CPU. */
+  open: number;
   pid: number;
   cpu: number;
   /** Seconds, or a count of events. */
@@ -49,6 +51,7 @@ const LONGEST_TGID = 12;
 /** A record to be filled. */
 export function emptyRecord(): TraceRecord {
   return {
+    open: 0,
     pid: 0,
     cpu: 0,
     time: 0,
@@ -95,6 +98,7 @@ export function scanRecord(
       continue;
     if (!scanTimeAndName(bytes, at + 2, end, record)) continue;
     if (!scanTask(bytes, from, open, record)) continue;
+    record.open = open;
     record.cpu = cpu;
     return true;
   }

@@ -1,6 +1,6 @@
 import { BIDIRECTIONAL, Op, Recorded } from '../../events/batch.js';
 import { ADDRESS_LIMIT } from '../../events/numbers.js';
-import { type Call, DIRS, newCall } from './calls.js';
+import { type Call, DIRS } from './calls.js';
 import type { Context } from './contexts.js';
 import { Field } from './fields.js';
 import type { TraceState } from './state.js';
@@ -15,7 +15,7 @@ export function unmap(state: TraceState, context: Context): void {
 
 function beginRelease(state: TraceState, context: Context, op: number, address: number): void {
   const { values } = state.fields;
-  const call = newCall(op, state.line, state.record, state.device());
+  const call = state.queue.begin(op, state.line, state.record, state.device());
   call.size = values[Field.size];
   call.allocSize = values[Field.alloc_size];
   call.dir = DIRS[values[Field.dir]] ?? BIDIRECTIONAL;
@@ -25,9 +25,16 @@ function beginRelease(state: TraceState, context: Context, op: number, address: 
   state.queue.hold(call);
   dropEnded(state, context);
   context.releases.push(call);
+  call.uses++;
   if (!state.showsEnd[op]) {
-    if (state.record.level !== 0) context.endless[state.level] = call;
+    if (state.record.level !== 0) {
+      const before = context.endless[state.level];
+      if (before !== undefined) state.queue.leave(before);
+      context.endless[state.level] = call;
+      call.uses++;
+    }
     state.endless.push(call);
+    call.uses++;
   }
 }
 
@@ -65,14 +72,14 @@ function lock(state: TraceState, context: Context): void {
 function showEnd(state: TraceState, op: number): void {
   if (state.showsEnd[op]) return;
   state.showsEnd[op] = true;
-  state.endless = state.endless.filter((call) => call.op !== op);
+  state.endless = state.endless.slice(state.ended).filter((call) => call.op !== op);
+  state.ended = 0;
 }
 
-/** Where no record shows the return of a release, those that have ended are kept only below one that has not. */
-function dropEnded(state: TraceState, context: Context): void {
-  if (!state.showsReleaseRet && innermostOpen(context.releases) === undefined) {
-    context.releases.length = 0;
-  }
+/** Where no record shows the return of a release, those that have ended are kept only above one that has not. */
+function dropEnded({ showsReleaseRet, queue }: TraceState, { releases }: Context): void {
+  if (showsReleaseRet) return;
+  while (releases.length > 0 && !releases[0].isOpen) queue.leave(releases.shift() as Call);
 }
 
 function innermostOpen(calls: Call[]): Call | undefined {
@@ -96,8 +103,10 @@ function returnFrom(state: TraceState, context: Context, op: number): void {
   // Returns of the other kind may not be recorded.
   let call = releases.pop();
   while (call !== undefined && call.op !== op && !call.isOpen) call = releases.pop();
-  if (call !== undefined) endRelease(state, call, state.line);
-  else if (!state.showsReleaseLock) returnWithoutEntry(state, context);
+  if (call !== undefined) {
+    endRelease(state, call, state.line);
+    state.queue.leave(call);
+  } else if (!state.showsReleaseLock) returnWithoutEntry(state, context);
 }
 
 /** A call that began before the trace did returns once in each task; more of them were lost. */

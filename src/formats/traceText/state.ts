@@ -38,6 +38,8 @@ export interface TraceState {
   showsReleaseRet: boolean;
   /** Unmaps whose end no record shows, in order. */
   endless: Call[];
+  /** How many of them, from the first on, have ended. */
+  ended: number;
   /** Slots that swiotlb_alloc() made pages of, by page. */
   slotOfPage: Map<number, number>;
   /** Bases of pools that have joined. */
