@@ -12,7 +12,6 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { constants as osConstants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { supportsColor } from 'chalk';
@@ -79,9 +78,10 @@ function fileOutput(file: string): Output {
     if (isBegun && draft !== undefined) rmSync(draft, { force: true });
     for (const signal of SIGNALS) process.off(signal, interrupted);
   };
-  const interrupted = (signal: NodeJS.Signals): never => {
+  const interrupted = (signal: NodeJS.Signals): void => {
     abandon();
-    process.exit(128 + osConstants.signals[signal]);
+    // Not process.exit(), which waits for a read of a pipe that is under way.
+    process.kill(process.pid, signal);
   };
   const open = (): void => {
     // No earlier than needed: while a long replay computes, no signal would be heard. But before there is

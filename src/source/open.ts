@@ -1,4 +1,6 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, open, read, readSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { UserError } from '../events/errors.js';
 import { type Block, type BlockTally, blocksOfLines, type ReadInto } from './blocks.js';
 import { refuseBinary } from './magics.js';
@@ -28,6 +30,8 @@ interface Origin {
   /** For messages. */
   name: string;
   read: ReadBytes;
+  /** The same for what may keep its reader waiting: meanwhile the program hears signals. */
+  readLater?: ReadInto;
   /** Bytes that will come; undefined where not known. */
   size: number | undefined;
   close(): void;
@@ -40,7 +44,7 @@ interface Origin {
  */
 export async function openSource(path: string): Promise<Source> {
   const name = path === '-' ? '<stdin>' : path;
-  const fd = path === '-' ? 0 : openFile(path);
+  const fd = path === '-' ? 0 : await openFile(path);
   const close = (): void => {
     if (fd !== 0) closeSync(fd);
   };
@@ -51,7 +55,15 @@ export async function openSource(path: string): Promise<Source> {
     close();
     throw error;
   }
-  return openOrigin({ name, read: readFromFd(name, fd), size, close });
+  // What lies in tracefs or procfs has no size, and may wait as a pipe does.
+  const mayWait = size === undefined || size === 0;
+  return openOrigin({
+    name,
+    read: readFromFd(name, fd),
+    ...(mayWait && { readLater: readLaterFromFd(name, fd) }),
+    size,
+    close,
+  });
 }
 
 /** As openSource, of bytes that are in memory. */
@@ -78,21 +90,25 @@ async function openOrigin(origin: Origin): Promise<Source> {
     origin.close();
   };
   try {
-    // Unpacking reads ahead in the background; after the close, a file's number may be another's.
-    const readOpen: ReadBytes = (...to) => {
-      const count = closed ? 0 : origin.read(...to);
+    const counted = (count: number): number => {
       tally.taken = (tally.taken ?? 0) + count;
       if (count === 0 && !closed && size !== undefined && tally.taken < size) {
         tally.truncated ??= 'the file became shorter while it was read';
       }
       return count;
     };
+    const { readLater } = origin;
+    // Unpacking reads ahead in the background; after the close, a file's number may be another's.
+    const readNow: ReadBytes = (...to) => counted(closed ? 0 : origin.read(...to));
+    const readOpen: ReadInto =
+      readLater === undefined
+        ? readNow
+        : async (...to) => counted(closed ? 0 : await readLater(...to));
     let head = await readHead(readOpen);
-    const packed = withHead(head, readOpen);
+    let read = withHead(head, readOpen);
     const packing = PACKINGS.find(({ magic }) => head.subarray(0, magic.length).equals(magic));
-    let read: ReadInto = packed;
     if (packing !== undefined) {
-      unpacked = await packing.unpack(name, packed, (how) => {
+      unpacked = await packing.unpack(name, withHead(head, readNow), (how) => {
         tally.truncated ??= `the ${packing.what} data ${how}`;
       });
       head = await readHead(unpacked.read);
@@ -127,9 +143,10 @@ function startsWithBom(head: Buffer): boolean {
   return head.subarray(0, BOM.length).equals(BOM);
 }
 
-function openFile(path: string): number {
+/** A FIFO opens when somebody writes to it. */
+async function openFile(path: string): Promise<number> {
   try {
-    return openSync(path, 'r');
+    return await promisify(open)(path, 'r');
   } catch (error) {
     throw new UserError(`${path}: cannot be opened: ${reason(error)}`);
   }
@@ -157,14 +174,39 @@ function readFromFd(name: string, fd: number): ReadBytes {
       try {
         return readSync(fd, into, offset, length, null);
       } catch (error) {
-        const code = (error as NodeJS.ErrnoException).code;
-        if (code === 'EOF') return 0;
-        if (code !== 'EAGAIN') throw new UserError(`${name}: cannot be read: ${reason(error)}`);
-        // Standard input may be a pipe that does not block: wait a little for the writer.
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+        if (endsAt(name, error)) return 0;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PATIENCE_MS);
       }
     }
   };
+}
+
+function readLaterFromFd(name: string, fd: number): ReadInto {
+  return async (into, offset, length) => {
+    for (;;) {
+      try {
+        return (await promisify(read)(fd, into, offset, length, null)).bytesRead;
+      } catch (error) {
+        if (endsAt(name, error)) return 0;
+        await setTimeout(PATIENCE_MS);
+      }
+    }
+  };
+}
+
+/** How long to wait for the writer of a pipe that does not block, as standard input may be. */
+const PATIENCE_MS = 5;
+
+/**
+ * Whether an error of a read is the end of what can be read; else it is to be tried again.
+ * @throws UserError for all others
+ */
+function endsAt(name: string, error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== 'EOF' && code !== 'EAGAIN') {
+    throw new UserError(`${name}: cannot be read: ${reason(error)}`);
+  }
+  return code === 'EOF';
 }
 
 /** The first bytes, as many as there are. */
@@ -182,11 +224,11 @@ async function readHead(read: ReadInto): Promise<Buffer> {
 /** A reader that gives `head` again before it goes on. */
 function withHead<T extends number | Promise<number>>(
   head: Buffer,
-  read: (into: Buffer, offset: number, length: number) => T,
+  go: (into: Buffer, offset: number, length: number) => T,
 ): (into: Buffer, offset: number, length: number) => T | number {
   let rest = head;
   return (into, offset, length) => {
-    if (rest.length === 0) return read(into, offset, length);
+    if (rest.length === 0) return go(into, offset, length);
     const count = Math.min(length, rest.length);
     rest.copy(into, offset, 0, count);
     rest = rest.subarray(count);

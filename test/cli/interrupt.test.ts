@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PROJECT } from '../support/cli.js';
+import { PROJECT, swiotlbReplay } from '../support/cli.js';
 
 let folder: string;
 beforeAll(() => {
@@ -13,19 +13,20 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Interrupts a run once it is at work; tells how it ended, as a shell would, and which files are left. */
-async function interrupt(name: string, command: (here: string) => string[]) {
+/** Interrupts a run once it is at work; tells how it ended, and which files are left. */
+async function interrupt(name: string, command: (here: string) => string[], input?: string) {
   const here = join(folder, name);
   const temporary = join(here, 'tmp');
   mkdirSync(temporary, { recursive: true });
   const words = command(here);
-  const isDrafting = words.includes('-o') && words[0] === 'generate';
+  const isDrafting = DRAFTING.includes(words[0]);
   const before = readdirSync(here);
   const child = spawn(process.execPath, ['bin/swiotlb-replay.js', ...words], {
     cwd: PROJECT,
     env: { PATH: process.env.PATH, TMPDIR: temporary },
-    stdio: 'ignore',
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'ignore', 'ignore'],
   });
+  child.stdin?.write(input);
   const ended = once(child, 'exit');
   if (isDrafting) {
     while (child.exitCode === null && readdirSync(here).length === before.length) {
@@ -35,15 +36,18 @@ async function interrupt(name: string, command: (here: string) => string[]) {
     await setTimeout(500);
   }
   child.kill('SIGINT');
-  const [status, signal] = await ended;
   return {
-    status: signal === 'SIGINT' ? 130 : status,
+    end: await ended,
     left: readdirSync(here).filter((each) => !before.includes(each)),
     temporary: readdirSync(temporary),
   };
 }
 
-const GONE = { status: 130, left: [], temporary: [] };
+/** Commands that write while they read or compute. */
+const DRAFTING = ['generate', 'convert'];
+
+/** Ended by the signal itself, for which a shell says 130. */
+const GONE = { end: [null, 'SIGINT'], left: [], temporary: [] };
 
 describe('an interrupt ends the program at once, and nothing is left of it', () => {
   test('while it waits for the writer of a FIFO', async () => {
@@ -51,6 +55,12 @@ describe('an interrupt ends the program at once, and nothing is left of it', () 
       execFileSync('mkfifo', [join(here, 'fifo')]);
       return ['replay', join(here, 'fifo'), '-o', join(here, 'report.txt')];
     });
+    expect(await run).toEqual(GONE);
+  });
+
+  test('while it has begun to write, and waits for more of a pipe', async () => {
+    const { stdout } = swiotlbReplay(['generate', '--events', '60K']);
+    const run = interrupt('silent', (here) => ['convert', '-', '-o', join(here, 'out')], stdout);
     expect(await run).toEqual(GONE);
   });
 
