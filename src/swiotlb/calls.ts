@@ -142,7 +142,8 @@ export function unmapSingle(
   released.slot = -1;
   released.nslots = 0;
   if (pool === undefined || slotAt(pool, address - lowOffset) < 0) return;
-  if (device.transientPools.includes(pool)) dropTransient(device, pool, released);
+  const { transientPools } = device;
+  if (transientPools.length > 0 && transientPools.includes(pool)) dropTransient(device, pool, released);
   else releaseSlots(pool, address, lowOffset, size, released);
   device.allocator.used -= released.nslots;
 }
