@@ -36,25 +36,34 @@ function poolOf(session: Session, number: number): Pool {
   return session.allocations.pool[number] as Pool;
 }
 
+/** Bytes from the start of the page that swiotlb_alloc() hands out to the first slot; 0 for a map. */
+function inPageOf({ allocations, options }: Session, number: number): number {
+  if (opOf(allocations, number) !== Op.alloc) return 0;
+  return (addressOf(allocations, number) | 0) & (options.pageSize - 1);
+}
+
 /**
- * The slots that an allocation owns, and those whose bytes its caller was handed: for
+ * The first of the slots that an allocation owns and of those whose bytes its caller was handed: for
  * swiotlb_alloc() the bytes count from the start of the page that holds the address.
  */
-function extentOf(session: Session, number: number): Extent {
+function beginOf(session: Session, number: number): number {
+  const { allocations } = session;
+  const inPage = inPageOf(session, number);
+  if (inPage === 0) return slotOf(allocations, number);
+  return Math.max(0, slotAt(poolOf(session, number), addressOf(allocations, number) - inPage));
+}
+
+/** The slot behind the last of them. */
+function endOf(session: Session, number: number): number {
   const { allocations } = session;
   const pool = poolOf(session, number);
-  const from = slotOf(allocations, number);
-  const to = Math.min(from + nslotsOf(allocations, number), pool.nslabs);
-  if (opOf(allocations, number) !== Op.alloc) return { from, to };
-  const address = addressOf(allocations, number);
-  const inPage = (address | 0) & (session.options.pageSize - 1);
-  if (inPage === 0) return { from, to };
-  const handed = address - inPage;
-  const end = slotAt(pool, handed + sizeOf(allocations, number) - 1) + 1;
-  return {
-    from: Math.max(0, slotAt(pool, handed)),
-    to: Math.max(to, Math.min(end, pool.nslabs)),
-  };
+  const inPage = inPageOf(session, number);
+  let end = slotOf(allocations, number) + nslotsOf(allocations, number);
+  if (inPage !== 0) {
+    const last = addressOf(allocations, number) - inPage + sizeOf(allocations, number) - 1;
+    end = Math.max(end, slotAt(pool, last) + 1);
+  }
+  return Math.min(end, pool.nslabs);
 }
 
 function noClaims(pool: Pool): Claims {
@@ -108,8 +117,7 @@ export function createOwnershipCheck(session: Session, log: FindingLog): Observe
     const newest = new Int32Array(pool.nslabs);
     eachLive(allocations, (number) => {
       if (number === but || poolOf(session, number) !== pool) return;
-      const { from, to } = extentOf(session, number);
-      newest.fill(number + 1, from, to);
+      newest.fill(number + 1, beginOf(session, number), endOf(session, number));
     });
     return newest;
   }
@@ -118,7 +126,8 @@ export function createOwnershipCheck(session: Session, log: FindingLog): Observe
     const number = outcome.allocation;
     const pool = poolOf(session, number);
     const held = claims(pool);
-    const { from, to } = extentOf(session, number);
+    const from = beginOf(session, number);
+    const to = endOf(session, number);
     if (held.newest === undefined && takeFree(held.taken, from, to)) return;
     held.newest ??= claimantsOf(pool, number);
     claimEach(outcome, held.newest, held.shared, { from, to });
@@ -151,7 +160,8 @@ export function createOwnershipCheck(session: Session, log: FindingLog): Observe
   function unclaim(outcome: Outcome): void {
     const number = outcome.allocation;
     const { taken, newest, shared } = claims(poolOf(session, number));
-    const { from, to } = extentOf(session, number);
+    const from = beginOf(session, number);
+    const to = endOf(session, number);
     if (newest === undefined) {
       giveFree(taken, from, to);
       return;
@@ -171,9 +181,10 @@ export function createOwnershipCheck(session: Session, log: FindingLog): Observe
 
   function owner(number: number, finder: string): Related {
     const { allocations } = session;
-    const extent = extentOf(session, number);
     const slot = slotOf(allocations, number);
-    const own = slot === extent.from && slot + nslotsOf(allocations, number) === extent.to;
+    const own =
+      slot === beginOf(session, number) &&
+      slot + nslotsOf(allocations, number) === endOf(session, number);
     const address = addressOf(allocations, number);
     const page = address - ((address | 0) & (session.options.pageSize - 1));
     const handed = own ? '' : `, handed out ${rangeWords(page, sizeOf(allocations, number))}`;
@@ -212,9 +223,9 @@ export function createOwnershipCheck(session: Session, log: FindingLog): Observe
     }));
 
     const ownedFrom = Math.max(from, slotOf(allocations, other), slotOf(allocations, number));
-    const endOf = (owned: number): number =>
+    const ownedEnd = (owned: number): number =>
       slotOf(allocations, owned) + nslotsOf(allocations, owned);
-    const ownedTo = Math.min(to, endOf(other), endOf(number));
+    const ownedTo = Math.min(to, ownedEnd(other), ownedEnd(number));
     if (ownedFrom >= ownedTo) return;
     addFinding(log, 'double-allocated-slot', () => ({
       ...place,

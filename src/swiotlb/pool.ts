@@ -139,7 +139,16 @@ export function foretellRelease(
   size: number | undefined,
   released: { slot: number; nslots: number },
 ): void {
-  const dataSlot = slotAt(pool, address - lowOffset);
+  foretellReleaseAt(pool, slotAt(pool, address - lowOffset), lowOffset, size, released);
+}
+
+function foretellReleaseAt(
+  pool: Pool,
+  dataSlot: number,
+  lowOffset: number,
+  size: number | undefined,
+  released: { slot: number; nslots: number },
+): void {
   released.slot = pool.hasPadding ? dataSlot - pool.padSlots[dataSlot] : dataSlot;
   released.nslots = slotsOf((size ?? pool.storedSize[released.slot]) + lowOffset);
 }
@@ -158,8 +167,19 @@ export function releaseSlots(
   size: number | undefined,
   released: { slot: number; nslots: number },
 ): void {
+  releaseSlotsAt(pool, slotAt(pool, address - lowOffset), lowOffset, size, released);
+}
+
+/** The same, by the slot in which the data begins. */
+export function releaseSlotsAt(
+  pool: Pool,
+  dataSlot: number,
+  lowOffset: number,
+  size: number | undefined,
+  released: { slot: number; nslots: number },
+): void {
   const { list, storedSize, padSlots } = pool;
-  foretellRelease(pool, address, lowOffset, size, released);
+  foretellReleaseAt(pool, dataSlot, lowOffset, size, released);
   const { slot, nslots } = released;
   const end = slot + nslots;
   const segmentEnd = (slot | (IO_TLB_SEGSIZE - 1)) + 1;
