@@ -10,8 +10,7 @@ export function countCauses(): CauseCounts {
   const counts = new Map<string, number>();
   return {
     counts,
-    onRequest({ allocation, answer, cause }) {
-      if (allocation >= 0) return;
+    onRefusal({ answer, cause }) {
       const name = cause ?? (answer.refusal === 'endless' ? 'endless-search' : 'unknown');
       counts.set(name, (counts.get(name) ?? 0) + 1);
     },

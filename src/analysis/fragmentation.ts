@@ -1,3 +1,4 @@
+import { Op } from '../events/batch.js';
 import { IO_TLB_SEGSIZE, IO_TLB_SIZE } from '../kernel/constants.js';
 import { nslotsOf, offsetOf, sizeOf } from '../replay/allocations.js';
 import { Match, type Observer, type Outcome } from '../replay/outcome.js';
@@ -181,7 +182,6 @@ export function watchFragmentation(session: Session): FragmentationWatch {
     end: [],
     worst: [],
     onRequest(outcome: Outcome) {
-      lastLine = outcome.line;
       const { pool } = outcome.answer;
       if (pool === undefined || !isOneOf(outcome.device.allocator.pools, pool)) return;
       turnTo(pool);
@@ -189,7 +189,6 @@ export function watchFragmentation(session: Session): FragmentationWatch {
       look(pool, outcome.line);
     },
     onRelease(outcome: Outcome) {
-      lastLine = outcome.line;
       const { pools } = outcome.device.allocator;
       const owned =
         outcome.match === Match.live ? session.allocations.pool[outcome.allocation] : undefined;
@@ -200,6 +199,13 @@ export function watchFragmentation(session: Session): FragmentationWatch {
       // An unmap that is nobody's releases slots as well: what the kernel finds at its address.
       const { pool } = outcome.released;
       if (pool !== undefined && isOneOf(pools, pool)) look(pool, outcome.line);
+    },
+    onBatch({ op, line }, from, to) {
+      for (let n = to - 1; n >= from; n--) {
+        if (op[n] > Op.free) continue;
+        lastLine = line[n];
+        return;
+      }
     },
     atEnd() {
       for (const pool of session.allocators.flatMap(({ pools }) => [...pools].reverse())) {

@@ -149,12 +149,11 @@ export function watchTimeline(session: Session): TimelineWatch {
     if (room === 0) openBucket(outcome);
     room--;
     lastLine[bucket] = outcome.line;
-    const { time } = outcome;
     lifetimes.tick(outcome);
-    if (!Number.isNaN(time)) noteTime(time);
+    if (!Number.isNaN(outcome.time)) noteTime(outcome);
   }
 
-  function noteTime(time: number): void {
+  function noteTime({ time }: Outcome): void {
     if (Number.isNaN(lastTime[bucket])) timeline.firstTime[bucket] = time;
     lastTime[bucket] = time;
     if (!isInSeconds) {

@@ -8,8 +8,7 @@ import { sizeWords } from './words.js';
 /** `pool-full`: each refused request, with the cause that the pool's state proves; `endless-search`. */
 export function createFailureCheck(session: Session, log: FindingLog): Observer {
   return {
-    onRequest(outcome) {
-      if (outcome.allocation >= 0) return;
+    onRefusal(outcome) {
       if (outcome.answer.refusal === 'endless') {
         addFinding(log, 'endless-search', () => endless(session, outcome));
         return;

@@ -3,6 +3,7 @@ import { hex } from '../events/numbers.js';
 import {
   addressOf,
   deviceOf,
+  eachLive,
   lineOf,
   nslotsOf,
   opOf,
@@ -17,8 +18,10 @@ import { allocationWords, rangeWords, slotWords } from './words.js';
 
 /** Who claims each slot of a pool: its owners, and those whose caller was handed its bytes. */
 interface Claims {
-  /** Per slot: number of the newest claimant plus one; 0 for none. */
-  newest: Int32Array;
+  /** A bit per slot, set if it is claimed. All that is kept up as long as no slot has two claimants. */
+  taken: Int32Array;
+  /** From the first such slot on, per slot: number of the newest claimant plus one; 0 for none. */
+  newest: Int32Array | undefined;
   /** Slots with more than one claimant: all of them, oldest first. Rare. */
   shared: Map<number, number[]>;
 }
@@ -33,22 +36,60 @@ function poolOf(session: Session, number: number): Pool {
   return session.allocations.pool[number] as Pool;
 }
 
+/** Bytes from the start of the page that swiotlb_alloc() hands out to the first slot; 0 for a map. */
+function inPageOf({ allocations, options }: Session, number: number): number {
+  if (opOf(allocations, number) !== Op.alloc) return 0;
+  return (addressOf(allocations, number) | 0) & (options.pageSize - 1);
+}
+
 /**
- * The slots that an allocation owns, and those whose bytes its caller was handed: for
+ * The first of the slots that an allocation owns and of those whose bytes its caller was handed: for
  * swiotlb_alloc() the bytes count from the start of the page that holds the address.
  */
-function extentOf(session: Session, number: number): Extent {
+function beginOf(session: Session, number: number): number {
+  const { allocations } = session;
+  const inPage = inPageOf(session, number);
+  if (inPage === 0) return slotOf(allocations, number);
+  return Math.max(0, slotAt(poolOf(session, number), addressOf(allocations, number) - inPage));
+}
+
+/** The slot behind the last of them. */
+function endOf(session: Session, number: number): number {
   const { allocations } = session;
   const pool = poolOf(session, number);
-  const from = slotOf(allocations, number);
-  const to = Math.min(from + nslotsOf(allocations, number), pool.nslabs);
-  if (opOf(allocations, number) !== Op.alloc) return { from, to };
-  const address = addressOf(allocations, number);
-  const inPage = (address | 0) & (session.options.pageSize - 1);
-  if (inPage === 0) return { from, to };
-  const handed = address - inPage;
-  const end = slotAt(pool, handed + sizeOf(allocations, number) - 1) + 1;
-  return { from: Math.max(0, slotAt(pool, handed)), to: Math.min(Math.max(to, end), pool.nslabs) };
+  const inPage = inPageOf(session, number);
+  let end = slotOf(allocations, number) + nslotsOf(allocations, number);
+  if (inPage !== 0) {
+    const last = addressOf(allocations, number) - inPage + sizeOf(allocations, number) - 1;
+    end = Math.max(end, slotAt(pool, last) + 1);
+  }
+  return Math.min(end, pool.nslabs);
+}
+
+function noClaims(pool: Pool): Claims {
+  return { taken: new Int32Array((pool.nslabs >> 5) + 1), newest: undefined, shared: new Map() };
+}
+
+/** The bits of the slots from `from` up to before `to`, as far as they are in a word. */
+function bitsIn(word: number, from: number, to: number): number {
+  const first = Math.max(from - (word << 5), 0);
+  const end = Math.min(to - (word << 5), 32);
+  return first < end ? (-1 >>> (32 - (end - first))) << first : 0;
+}
+
+/** Sets the bits of slots none of which is claimed; false if one is. Hot path. */
+function takeFree(taken: Int32Array, from: number, to: number): boolean {
+  const last = (to - 1) >> 5;
+  for (let word = from >> 5; word <= last; word++) {
+    if ((taken[word] & bitsIn(word, from, to)) !== 0) return false;
+  }
+  for (let word = from >> 5; word <= last; word++) taken[word] |= bitsIn(word, from, to);
+  return true;
+}
+
+function giveFree(taken: Int32Array, from: number, to: number): void {
+  const last = (to - 1) >> 5;
+  for (let word = from >> 5; word <= last; word++) taken[word] &= ~bitsIn(word, from, to);
 }
 
 /**
@@ -59,21 +100,46 @@ export function createOwnershipCheck(session: Session, log: FindingLog): Observe
   // Pools come and go, transient ones with each buffer: their claims go with them.
   const claimsOf = new WeakMap<Pool, Claims>();
   let last: Pool | undefined;
-  let lastClaims: Claims = { newest: new Int32Array(0), shared: new Map() };
+  let lastClaims: Claims | undefined;
 
   /** Hot path: consecutive events are nearly always about the same pool. */
   function claims(pool: Pool): Claims {
-    if (pool === last) return lastClaims;
+    if (pool === last && lastClaims !== undefined) return lastClaims;
     last = pool;
-    lastClaims = claimsOf.get(pool) ?? { newest: new Int32Array(pool.nslabs), shared: new Map() };
+    lastClaims = claimsOf.get(pool) ?? noClaims(pool);
     claimsOf.set(pool, lastClaims);
     return lastClaims;
   }
 
+  /** Who has claimed the slots of a pool, from the live allocations: no slot has two of them yet. */
+  function claimantsOf(pool: Pool, but: number): Int32Array {
+    const { allocations } = session;
+    const newest = new Int32Array(pool.nslabs);
+    eachLive(allocations, (number) => {
+      if (number === but || poolOf(session, number) !== pool) return;
+      newest.fill(number + 1, beginOf(session, number), endOf(session, number));
+    });
+    return newest;
+  }
+
   function claim(outcome: Outcome): void {
     const number = outcome.allocation;
-    const { newest, shared } = claims(poolOf(session, number));
-    const { from, to } = extentOf(session, number);
+    const pool = poolOf(session, number);
+    const held = claims(pool);
+    const from = beginOf(session, number);
+    const to = endOf(session, number);
+    if (held.newest === undefined && takeFree(held.taken, from, to)) return;
+    held.newest ??= claimantsOf(pool, number);
+    claimEach(outcome, held.newest, held.shared, { from, to });
+  }
+
+  function claimEach(
+    outcome: Outcome,
+    newest: Int32Array,
+    shared: Claims['shared'],
+    { from, to }: Extent,
+  ): void {
+    const number = outcome.allocation;
     let overlaps: Map<number, Extent> | undefined;
     for (let slot = from; slot < to; slot++) {
       const before = newest[slot];
@@ -93,8 +159,13 @@ export function createOwnershipCheck(session: Session, log: FindingLog): Observe
 
   function unclaim(outcome: Outcome): void {
     const number = outcome.allocation;
-    const { newest, shared } = claims(poolOf(session, number));
-    const { from, to } = extentOf(session, number);
+    const { taken, newest, shared } = claims(poolOf(session, number));
+    const from = beginOf(session, number);
+    const to = endOf(session, number);
+    if (newest === undefined) {
+      giveFree(taken, from, to);
+      return;
+    }
     for (let slot = from; slot < to; slot++) {
       const others =
         shared.size > 0 ? shared.get(slot)?.filter((other) => other !== number) : undefined;
@@ -110,9 +181,10 @@ export function createOwnershipCheck(session: Session, log: FindingLog): Observe
 
   function owner(number: number, finder: string): Related {
     const { allocations } = session;
-    const extent = extentOf(session, number);
     const slot = slotOf(allocations, number);
-    const own = slot === extent.from && slot + nslotsOf(allocations, number) === extent.to;
+    const own =
+      slot === beginOf(session, number) &&
+      slot + nslotsOf(allocations, number) === endOf(session, number);
     const address = addressOf(allocations, number);
     const page = address - ((address | 0) & (session.options.pageSize - 1));
     const handed = own ? '' : `, handed out ${rangeWords(page, sizeOf(allocations, number))}`;
@@ -151,9 +223,9 @@ export function createOwnershipCheck(session: Session, log: FindingLog): Observe
     }));
 
     const ownedFrom = Math.max(from, slotOf(allocations, other), slotOf(allocations, number));
-    const endOf = (owned: number): number =>
+    const ownedEnd = (owned: number): number =>
       slotOf(allocations, owned) + nslotsOf(allocations, owned);
-    const ownedTo = Math.min(to, endOf(other), endOf(number));
+    const ownedTo = Math.min(to, ownedEnd(other), ownedEnd(number));
     if (ownedFrom >= ownedTo) return;
     addFinding(log, 'double-allocated-slot', () => ({
       ...place,

@@ -1,11 +1,6 @@
+import { Op } from '../events/batch.js';
 import type { Pool } from '../swiotlb/pool.js';
-import {
-  type AddressIndex,
-  createAddressIndex,
-  entryAt,
-  findEntry,
-  RELEASED_DOUBLES,
-} from './addressIndex.js';
+import { type AddressIndex, createAddressIndex, entryAt, findEntry } from './addressIndex.js';
 import type { Outcome } from './outcome.js';
 
 /** What became of an entry of the table. */
@@ -29,6 +24,11 @@ export interface Allocations {
   live: number;
   unused: number[];
   index: AddressIndex;
+  /**
+   * By entry of the index: the model's address of what was released there last, where it is not the
+   * recorded one; empty before it is needed.
+   */
+  movedTo: Float64Array;
   /** The record that `findReleased` fills; -1 before it is needed. */
   ghost: number;
 }
@@ -44,11 +44,21 @@ const SLOT = 8;
 const NSLOTS = 9;
 const OFFSET = 10;
 const DEVICE = 11;
-const OP = 12;
-const DIR = 13;
-const STATE = 14;
+/** The operation, and from OP_BITS on the direction. */
+const CALL = 12;
+const STATE = 13;
+/** Where the index has its slot. */
+const ENTRY = 14;
 /** The next older allocation that the trace knows by an address in the same slot; -1 at the end. */
 const NEXT = 15;
+
+const OP_BITS = 3;
+
+/** In what is kept of a released allocation: the bits of its address inside the slot, two flags, and its line. */
+const IN_SLOT = 0x7ff;
+const WAS_ALLOC = 0x800;
+const WAS_MOVED = 0x1000;
+const LINE_UNIT = 0x2000;
 
 /** Allocations in one slot that a search looks at; a trace with more of them lost its unmaps. */
 const MAX_CHAIN = 64;
@@ -60,7 +70,7 @@ export function lineOf({ doubles }: Allocations, number: number): number {
 
 /** One of `Op`. */
 export function opOf({ ints }: Allocations, number: number): number {
-  return ints[number * INTS + OP];
+  return ints[number * INTS + CALL] & ((1 << OP_BITS) - 1);
 }
 
 /** Index into the trace's devices. */
@@ -100,7 +110,7 @@ export function nslotsOf({ ints }: Allocations, number: number): number {
 
 /** Index into DIR_NAMES. */
 export function dirOf({ ints }: Allocations, number: number): number {
-  return ints[number * INTS + DIR];
+  return ints[number * INTS + CALL] >> OP_BITS;
 }
 
 /** Whether the model has served it and it was not released. */
@@ -119,6 +129,7 @@ export function createAllocations(): Allocations {
     live: 0,
     unused: [],
     index: createAddressIndex(),
+    movedTo: new Float64Array(0),
     ghost: -1,
   };
 }
@@ -150,6 +161,7 @@ export function addAllocation(table: Allocations, recordedAddr: number, refused:
   doubles[number * DOUBLES + RECORDED_ADDR] = recordedAddr;
   if (replaces) return number;
   ints[number * INTS + STATE] = refused ? State.refused : State.live;
+  ints[number * INTS + ENTRY] = entry;
   ints[number * INTS + NEXT] = newest;
   table.index.newest[entry] = number + 1;
   if (!refused) table.live++;
@@ -171,8 +183,7 @@ export function describeAllocation(
   ints[from + NSLOTS] = answer.plan.nslots;
   ints[from + OFFSET] = answer.plan.offset;
   ints[from + DEVICE] = deviceNumber;
-  ints[from + OP] = op;
-  ints[from + DIR] = dir;
+  ints[from + CALL] = op | (dir << OP_BITS);
   if (pool[number] !== answer.pool) pool[number] = answer.pool;
 }
 
@@ -198,15 +209,14 @@ export function findAllocation(table: Allocations, recordedAddr: number): number
 export function findReleased(table: Allocations, recordedAddr: number): number {
   const entry = findEntry(table.index, recordedAddr);
   if (entry < 0) return -1;
-  const from = entry * RELEASED_DOUBLES;
-  const [line, op, address, knownAs] = table.index.released.subarray(from, from + RELEASED_DOUBLES);
-  if (!(line > 0) || knownAs !== recordedAddr) return -1;
+  const kept = table.index.released[entry];
+  if (kept === 0 || (kept & IN_SLOT) !== (recordedAddr & IN_SLOT)) return -1;
   if (table.ghost < 0) table.ghost = newNumber(table);
   const { ghost, doubles, ints } = table;
-  doubles[ghost * DOUBLES + LINE] = line;
-  doubles[ghost * DOUBLES + ADDRESS] = address;
+  doubles[ghost * DOUBLES + LINE] = Math.floor(kept / LINE_UNIT);
+  doubles[ghost * DOUBLES + ADDRESS] = kept & WAS_MOVED ? table.movedTo[entry] : recordedAddr;
   doubles[ghost * DOUBLES + RECORDED_ADDR] = recordedAddr;
-  ints[ghost * INTS + OP] = op;
+  ints[ghost * INTS + CALL] = kept & WAS_ALLOC ? Op.alloc : Op.map;
   ints[ghost * INTS + STATE] = State.free;
   return ghost;
 }
@@ -230,7 +240,7 @@ export function findAround(table: Allocations, recordedAddr: number): number {
 export function endAllocation(table: Allocations, number: number): void {
   const { ints } = table;
   const { newest } = table.index;
-  const entry = findEntry(table.index, recordedAddrOf(table, number));
+  const entry = ints[number * INTS + ENTRY];
   const next = ints[number * INTS + NEXT];
   if (newest[entry] - 1 === number) {
     newest[entry] = next + 1;
@@ -245,17 +255,26 @@ export function endAllocation(table: Allocations, number: number): void {
   keepReleased(table, entry, number);
 }
 
+/** One number for what a second unmap needs to know: exact for lines below 2^40. */
 function keepReleased(table: Allocations, entry: number, number: number): void {
-  const { index } = table;
-  if (index.released.length === 0) {
-    index.released = new Float64Array(index.newest.length * RELEASED_DOUBLES);
+  const { doubles } = table;
+  const at = number * DOUBLES;
+  const knownAs = doubles[at + RECORDED_ADDR];
+  const moved = doubles[at + ADDRESS] !== knownAs;
+  const alloc = opOf(table, number) === Op.alloc;
+  const flags = (alloc ? WAS_ALLOC : 0) | (moved ? WAS_MOVED : 0);
+  table.index.released[entry] = doubles[at + LINE] * LINE_UNIT + (flags | (knownAs & IN_SLOT));
+  if (moved) keepMoved(table, entry, doubles[at + ADDRESS]);
+}
+
+function keepMoved(table: Allocations, entry: number, address: number): void {
+  const { released } = table.index;
+  if (table.movedTo.length < released.length) {
+    const larger = new Float64Array(released.length);
+    larger.set(table.movedTo);
+    table.movedTo = larger;
   }
-  const { released } = index;
-  const at = entry * RELEASED_DOUBLES;
-  released[at] = lineOf(table, number);
-  released[at + 1] = opOf(table, number);
-  released[at + 2] = addressOf(table, number);
-  released[at + 3] = recordedAddrOf(table, number);
+  table.movedTo[entry] = address;
 }
 
 /** Calls `visit` with the number of each live allocation, in no particular order. */

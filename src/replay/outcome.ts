@@ -68,6 +68,8 @@ export interface Outcome {
 export interface Observer {
   /** Before a map or alloc: the outcome holds the request, the pools are as the search will find them. */
   beforeRequest?(outcome: Outcome): void;
+  /** After a map or alloc that was refused: for who needs no other, in its turn among the observers. */
+  onRefusal?(outcome: Outcome): void;
   /** After a map or alloc, served or refused. */
   onRequest?(outcome: Outcome): void;
   /** After an unmap or free; the allocation's columns still hold what it was. */

@@ -1,5 +1,5 @@
 import type { Allocator, Device } from '../swiotlb/allocator.js';
-import { type Pool, releaseSlots, slotAddress, takeSlots } from '../swiotlb/pool.js';
+import { notePadding, type Pool, releaseSlots, slotAddress, takeSlots } from '../swiotlb/pool.js';
 import type { MovedIndex } from './follow.js';
 import type { StartIndexInference } from './startIndex.js';
 
@@ -213,7 +213,7 @@ function unrelease({ device, pool, isTransient, area, slot, nslots, ...taken }: 
   const index = pool.areaIndex[area];
   takeSlots(pool, area, slot, nslots, taken.storedSize);
   pool.areaIndex[area] = index;
-  if (taken.padSlots > 0) pool.padSlots[slot + taken.padSlots] = taken.padSlots;
+  if (taken.padSlots > 0) notePadding(pool, slot + taken.padSlots, taken.padSlots);
 }
 
 /** Undoes the last step that was made. */

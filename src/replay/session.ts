@@ -90,6 +90,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
   // The observers' functions by event: looked up once a batch, not once an event.
   let beforeRequest: Watcher[] = [];
   let onRequest: Watcher[] = [];
+  let onRefused: Watcher[] = [];
   let onRelease: Watcher[] = [];
   const assumptions: Assumption[] = [];
   const devices = createDeviceTable(info, options, assumptions);
@@ -179,7 +180,8 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     if (!refused || hasAddress) {
       rememberAllocation(hasAddress ? outcome.recordedAddr : answer.address, refused);
     }
-    for (let i = 0; i < onRequest.length; i++) onRequest[i](outcome);
+    const watchers = refused ? onRefused : onRequest;
+    for (let i = 0; i < watchers.length; i++) watchers[i](outcome);
     if (!refused && outcome.recorded >= Recorded.full) releaseUnrecorded();
   }
 
@@ -275,7 +277,8 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     if (op === Op.map || op === Op.alloc) {
       outcome.origAddr = op === Op.map ? batch.origAddr[n] : 0;
       outcome.allocAlignMask = batch.allocAlignMask[n];
-      outcome.transientBase = transients.baseFor(at.device, batch, n);
+      const isPlain = at.device.allocator.dynamic === undefined && batch.flag[n] === Flag.none;
+      outcome.transientBase = isPlain ? Number.NaN : transients.baseFor(at.device, batch, n);
       request.transientBase = outcome.transientBase;
       replayRequest(at);
     } else if (op === Op.unmap || op === Op.free) {
@@ -298,6 +301,9 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     run(batch, from = 0, to = batch.length) {
       beforeRequest = observers.flatMap((observer) => observer.beforeRequest ?? []);
       onRequest = observers.flatMap((observer) => observer.onRequest ?? []);
+      onRefused = observers.flatMap((observer) =>
+        [observer.onRefusal ?? [], observer.onRequest ?? []].flat(),
+      );
       onRelease = observers.flatMap((observer) => observer.onRelease ?? []);
       for (let n = from; n < to; n++) replayEvent(batch, n);
       for (const observer of observers) observer.onBatch?.(batch, from, to);

@@ -1,6 +1,6 @@
 import { OP_NAMES, Recorded } from '../events/batch.js';
 import { hex } from '../events/numbers.js';
-import type { Observer } from '../replay/outcome.js';
+import type { Observer, Outcome } from '../replay/outcome.js';
 import type { Session } from '../replay/session.js';
 
 /** One map or alloc as reports show it. */
@@ -75,7 +75,8 @@ export function recordAllocations(session: Session, keep?: KeepRows): Allocation
   const causes: string[] = [];
   const first = keep?.first ?? Number.POSITIVE_INFINITY;
   const last = keep?.last ?? 0;
-  let total = 0;
+  const { totals } = session;
+  const before = totals.maps;
 
   /** Where row `n` is kept: the first ones in place, the last ones in a ring behind them. */
   const placeOf = (n: number): number => (n < first ? n : first + ((n - first) % last));
@@ -115,36 +116,39 @@ export function recordAllocations(session: Session, keep?: KeepRows): Allocation
 
   return {
     get total() {
-      return total;
+      return totals.maps - before;
     },
     get omitted() {
-      return Math.max(0, total - first - last);
+      return Math.max(0, this.total - first - last);
     },
     *rows() {
+      const { total } = this;
       const head = Math.min(total, first);
       for (let n = 0; n < head; n++) yield rowAt(n);
       for (let n = Math.max(head, total - last); n < total; n++) yield rowAt(placeOf(n));
     },
-    onRequest(outcome) {
-      const n = total++;
-      if (n >= first && last === 0) return;
-      const at = placeOf(n);
-      if (at >= columns.line.length) grow(columns.line.length * 2);
-      const { answer } = outcome;
-      columns.line[at] = outcome.line;
-      columns.op[at] = outcome.op;
-      columns.device[at] = outcome.deviceNumber;
-      columns.origAddr[at] = outcome.origAddr;
-      columns.size[at] = outcome.size;
-      columns.allocSize[at] = outcome.allocSize;
-      columns.slot[at] = answer.slot;
-      columns.nslots[at] = answer.plan.nslots;
-      columns.tlbAddr[at] = answer.address;
-      columns.recorded[at] = outcome.recorded;
-      columns.recordedAddr[at] = outcome.recordedAddr;
-      columns.cause[at] = causeNumber(outcome.cause);
-    },
+    ...(first + last > 0 && { onRequest: record }),
   };
+
+  function record(outcome: Outcome): void {
+    const n = totals.maps - before - 1;
+    if (n >= first && last === 0) return;
+    const at = placeOf(n);
+    if (at >= columns.line.length) grow(columns.line.length * 2);
+    const { answer } = outcome;
+    columns.line[at] = outcome.line;
+    columns.op[at] = outcome.op;
+    columns.device[at] = outcome.deviceNumber;
+    columns.origAddr[at] = outcome.origAddr;
+    columns.size[at] = outcome.size;
+    columns.allocSize[at] = outcome.allocSize;
+    columns.slot[at] = answer.slot;
+    columns.nslots[at] = answer.plan.nslots;
+    columns.tlbAddr[at] = answer.address;
+    columns.recorded[at] = outcome.recorded;
+    columns.recordedAddr[at] = outcome.recordedAddr;
+    columns.cause[at] = causeNumber(outcome.cause);
+  }
 }
 
 function recordedWord(recorded: number, address: number): string | null {

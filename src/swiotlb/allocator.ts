@@ -165,8 +165,12 @@ export function windowOf(device: Device, pool: Pool): AddressWindow {
 
 /** The pool in which an address lies, for a device (swiotlb_find_pool()). */
 export function findPool(device: Device, address: number): Pool | undefined {
-  const { pool, pools } = device.allocator;
-  if (holdsAddress(pool, address)) return pool;
+  const { pool } = device.allocator;
+  return holdsAddress(pool, address) ? pool : findOtherPool(device, address);
+}
+
+function findOtherPool(device: Device, address: number): Pool | undefined {
+  const { pools } = device.allocator;
   return (
     pools.find((candidate) => holdsAddress(candidate, address)) ??
     device.transientPools.find((candidate) => holdsAddress(candidate, address))

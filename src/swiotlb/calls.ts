@@ -3,7 +3,7 @@ import type { MapRequest, SearchPlan } from '../kernel/plan.js';
 import type { Release } from '../kernel/release.js';
 import { type Device, findPool, type MapAnswer, type Released } from './allocator.js';
 import { findSlots, refuse, take } from './findSlots.js';
-import { type Pool, releaseSlots, slotAt } from './pool.js';
+import { notePadding, type Pool, releaseSlotsAt, slotAt } from './pool.js';
 
 /** The numbers of a swiotlb_tbl_map_single(). */
 export function planMap(
@@ -59,7 +59,9 @@ export function mapSingle(
 /** Where the data begins, the slots in front of it that belong to it are noted (af133562d5af). */
 function rememberPadding({ plan, pool, slot, foretells }: MapAnswer): void {
   const padSlots = plan.offset >>> IO_TLB_SHIFT;
-  if (padSlots > 0 && pool !== undefined && !foretells) pool.padSlots[slot + padSlots] = padSlots;
+  if (padSlots > 0 && pool !== undefined && !foretells) {
+    notePadding(pool, slot + padSlots, padSlots);
+  }
 }
 
 /**
@@ -139,9 +141,13 @@ export function unmapSingle(
   released.pool = pool;
   released.slot = -1;
   released.nslots = 0;
-  if (pool === undefined || slotAt(pool, address - lowOffset) < 0) return;
-  if (device.transientPools.includes(pool)) dropTransient(device, pool, released);
-  else releaseSlots(pool, address, lowOffset, size, released);
+  if (pool === undefined) return;
+  const dataSlot = slotAt(pool, address - lowOffset);
+  if (dataSlot < 0) return;
+  const { transientPools } = device;
+  if (transientPools.length > 0 && transientPools.includes(pool))
+    dropTransient(device, pool, released);
+  else releaseSlotsAt(pool, dataSlot, lowOffset, size, released);
   device.allocator.used -= released.nslots;
 }
 

@@ -30,6 +30,8 @@ export interface Pool {
   storedSize: Int32Array;
   /** Per slot: padding slots in front of it (`pad_slots`, af133562d5af). */
   padSlots: Uint16Array;
+  /** Whether a slot ever had padding in front of it: where none had, nothing needs to be looked up or cleared. */
+  hasPadding: boolean;
   /** Per area: slot in the area where the next search starts (`index`). */
   areaIndex: Int32Array;
   /** Per area: slots in use (`used`, unsigned in the kernel). */
@@ -59,6 +61,7 @@ export function createPool(geometry: PoolGeometry, clampTail: boolean): Pool {
     list,
     storedSize: new Int32Array(nslabs),
     padSlots: new Uint16Array(nslabs),
+    hasPadding: false,
     areaIndex: new Int32Array(areas),
     areaUsed: new Int32Array(areas),
     freeRuns: createFreeRuns(),
@@ -122,6 +125,12 @@ export function takeSlots(
   pool.areaUsed[area] += nslots;
 }
 
+/** Notes where data begins that has padding slots in front of it. */
+export function notePadding(pool: Pool, dataSlot: number, padSlots: number): void {
+  pool.padSlots[dataSlot] = padSlots;
+  pool.hasPadding = true;
+}
+
 /** Which slots `releaseSlots` would release, with the same arguments. */
 export function foretellRelease(
   pool: Pool,
@@ -130,8 +139,17 @@ export function foretellRelease(
   size: number | undefined,
   released: { slot: number; nslots: number },
 ): void {
-  const dataSlot = slotAt(pool, address - lowOffset);
-  released.slot = dataSlot - pool.padSlots[dataSlot];
+  foretellReleaseAt(pool, slotAt(pool, address - lowOffset), lowOffset, size, released);
+}
+
+function foretellReleaseAt(
+  pool: Pool,
+  dataSlot: number,
+  lowOffset: number,
+  size: number | undefined,
+  released: { slot: number; nslots: number },
+): void {
+  released.slot = pool.hasPadding ? dataSlot - pool.padSlots[dataSlot] : dataSlot;
   released.nslots = slotsOf((size ?? pool.storedSize[released.slot]) + lowOffset);
 }
 
@@ -149,8 +167,19 @@ export function releaseSlots(
   size: number | undefined,
   released: { slot: number; nslots: number },
 ): void {
+  releaseSlotsAt(pool, slotAt(pool, address - lowOffset), lowOffset, size, released);
+}
+
+/** The same, by the slot in which the data begins. */
+export function releaseSlotsAt(
+  pool: Pool,
+  dataSlot: number,
+  lowOffset: number,
+  size: number | undefined,
+  released: { slot: number; nslots: number },
+): void {
   const { list, storedSize, padSlots } = pool;
-  foretellRelease(pool, address, lowOffset, size, released);
+  foretellReleaseAt(pool, dataSlot, lowOffset, size, released);
   const { slot, nslots } = released;
   const end = slot + nslots;
   const segmentEnd = (slot | (IO_TLB_SEGSIZE - 1)) + 1;
@@ -163,8 +192,8 @@ export function releaseSlots(
     if (list[i] !== 0) wasFree = true;
     list[i] = ++count;
     storedSize[i] = 0;
-    padSlots[i] = 0;
   }
+  if (pool.hasPadding) padSlots.fill(0, slot, end);
   const before = countRunBelow(list, slot - 1, count);
   indexReleased(pool.freeIndex, slot, nslots, before, count);
   pool.areaUsed[Math.floor(slot / pool.areaNslabs)] -= nslots;

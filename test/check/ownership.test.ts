@@ -65,6 +65,20 @@ describe('double-allocated-page', () => {
     expect(report.doubleAllocatedPages).toEqual([0x80000000]);
   });
 
+  it('leaves out what a caller is handed beyond the end of the pool', async () => {
+    // Before 53c87e846e33 the last segment of a pool of 131 slots counts as whole.
+    const { found, report } = await owned(
+      'v6.3',
+      `
+      #pool name=default base=0x80000000 nslabs=131 index=128 restricted=1
+      dev,op,orig_addr,size
+      usb,map,0x5000,2048
+      net,alloc,,8192`,
+    );
+    expect(found).toEqual(['double-allocated-page@4']);
+    expect(report.doubleAllocatedPages).toEqual([0x80040000]);
+  });
+
   it('ends with the pool, where the page that is handed out does not', async () => {
     const { found } = await owned(
       'v6.2',

@@ -4,6 +4,7 @@ import type { Release } from '../../src/kernel/release.js';
 import { searchIndexed } from '../../src/swiotlb/indexed.js';
 import {
   createPool,
+  notePadding,
   type Pool,
   type PoolGeometry,
   releaseSlots,
@@ -67,7 +68,8 @@ function serve(pool: Pool, search: Searcher, window: AddressWindow, cpu: number)
     if (slot === ENDLESS) return `endless, ${tally.examined} examined`;
     if (slot < 0) continue;
     takeSlots(pool, area, slot, plan.nslots, plan.totalSize - (plan.offset & (IO_TLB_SIZE - 1)));
-    if (plan.offset >= IO_TLB_SIZE) pool.padSlots[slot + (plan.offset >>> 11)] = plan.offset >>> 11;
+    if (plan.offset >= IO_TLB_SIZE)
+      notePadding(pool, slot + (plan.offset >>> 11), plan.offset >>> 11);
     return `slot ${slot}, ${tally.examined} examined`;
   }
   return `full, ${tally.examined} examined`;
