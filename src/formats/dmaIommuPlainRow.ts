@@ -107,6 +107,12 @@ function next(bytes: Buffer, at: number): number {
 /** A number below a limit; NaN for an empty field. */
 function readField(bytes: Buffer, from: number, slot: number, limit: number): number {
   if (from < 0) return -1;
+  const digit = bytes[from] - ZERO;
+  const behind = bytes[from + 1];
+  if ((behind === COMMA || behind === COLON) && digit >= 0 && digit <= 9) {
+    numbers[slot] = digit;
+    return digit < limit ? from + 1 : -1;
+  }
   numbers[slot] = Number.NaN;
   if (bytes[from] <= COMMA) return from;
   const at = readNumber(bytes, from, numbers, slot);
@@ -115,6 +121,9 @@ function readField(bytes: Buffer, from: number, slot: number, limit: number): nu
 
 /** Digits behind the point of a time that come out exact. */
 const MICROS = 6;
+
+/** What the digits behind the point count, by how many there are. */
+const MICROS_OF_LAST = Float64Array.from({ length: MICROS + 1 }, (_, n) => 10 ** (MICROS - n));
 
 /** Milliseconds of a time in seconds. */
 function readTime(bytes: Buffer, from: number): number {
@@ -125,7 +134,7 @@ function readTime(bytes: Buffer, from: number): number {
     const start = at + 1;
     at = readDecimal(bytes, start, numbers, Slot.part);
     if (at < 0 || at - start > MICROS) return -1;
-    micros = numbers[Slot.part] * 10 ** (MICROS - (at - start));
+    micros = numbers[Slot.part] * MICROS_OF_LAST[at - start];
   }
   numbers[Slot.time] = (numbers[Slot.time] * 1e6 + micros) / 1e3;
   return at;

@@ -70,8 +70,9 @@ export interface Player {
   /** Ids that the model could not map, and of which the trace records no failure: their rows do nothing. */
   missing: Set<number>;
   pages: PageSource;
-  /** What rows at one device address gave; reused. */
+  /** What rows at one device address gave, and the address that a row names; reused. */
   played: Played;
+  named: DeviceAddress;
 }
 
 /** What a row gave: what stands in the columns dma and result, and in phys and crc. */
@@ -144,6 +145,7 @@ export function createPlayer(trace: DmaIommuTrace, release: IommuRelease): Playe
     missing: new Set(),
     pages,
     played,
+    named: { pfn: 0, offset: 0 },
   };
 }
 
@@ -151,6 +153,17 @@ export function createPlayer(trace: DmaIommuTrace, release: IommuRelease): Playe
 export function addressOf({ page, low }: DeviceAddressField, granule: number): DeviceAddress {
   const pages = granule / 4096;
   return { pfn: Math.floor(page / pages), offset: (page % pages) * 4096 + low };
+}
+
+/** The same into an address that is used again. */
+function fillAddress(
+  address: DeviceAddress,
+  { page, low }: DeviceAddressField,
+  granule: number,
+): void {
+  const pages = granule / 4096;
+  address.pfn = Math.floor(page / pages);
+  address.offset = (page % pages) * 4096 + low;
 }
 
 /** The mapping that a row made is live from now on. */
@@ -215,19 +228,19 @@ export function distance(from: DeviceAddress, to: DeviceAddress, granule: number
 /**
  * The device address that a row names. A release other than the recorded one may have put the mapping
  * elsewhere: then it is as far into that as the recorded one was.
- * @returns undefined where the row names none, and its id tells of no mapping
+ * @returns undefined where the row names none, and its id tells of no mapping; may be used again for the
+ *   next row
  */
 export function addressIn(
-  { current: mapping, devices }: Player,
+  { current: mapping, devices, named }: Player,
   { device, dma }: DmaRow,
 ): DeviceAddress | undefined {
   const { granule } = devices[device].table;
-  const named = dma.length === 0 ? undefined : addressOf(dma[0], granule);
-  if (mapping === undefined) return named;
+  if (dma.length === 0) return mapping === undefined ? undefined : startsOf(mapping)[0];
+  fillAddress(named, dma[0], granule);
+  const recordedAt = mapping?.recordedAt;
+  if (mapping === undefined || recordedAt === undefined) return named;
   const starts = startsOf(mapping);
-  if (named === undefined) return starts[0];
-  const { recordedAt } = mapping;
-  if (recordedAt === undefined) return named;
   let into = distance(recordedAt[0], named, granule);
   let start = starts[0];
   // The segments of a list need not lie in order: the nearest one below is meant.
