@@ -7,8 +7,8 @@ import {
   type PhysPiece,
 } from '../events/iommu.js';
 import { ADDRESS_LIMIT, parseHex, readDecimal, readHex, readNumber } from '../events/numbers.js';
-import { isPlainAddress } from './dmaIommuPlainAddress.js';
-import { problemOfDmaRow } from './iommuRows.js';
+import { readPlainAddress } from './dmaIommuPlainAddress.js';
+import { DMA_NEEDS, problemOfDmaRow } from './iommuRows.js';
 import type { ReadPlainRow } from './iommuText.js';
 import { NEWLINE, startsWithAt } from './lines.js';
 import { createWordTable, wordNumber } from './traceText/words.js';
@@ -190,6 +190,20 @@ const MOST_DIGITS = 16;
 
 /** A device address of up to 64 bits, and its length. */
 function readDeviceRange(bytes: Buffer, from: number, into: DeviceRange): number {
+  const plain = readPlainAddress(bytes, from, numbers, Slot.part);
+  const at = plain < 0 ? readLongAddress(bytes, from, into) : plain;
+  if (at < 0) return -1;
+  if (plain >= 0) {
+    into.page = Math.floor(numbers[Slot.part] / 4096);
+    into.low = numbers[Slot.part] % 4096;
+  }
+  const end = readLength(bytes, at);
+  into.length = numbers[Slot.length];
+  return end;
+}
+
+/** The same of an address that is not as hex() prints it, or too long for a number. */
+function readLongAddress(bytes: Buffer, from: number, into: DeviceRange): number {
   const start = from + 2;
   if (bytes[from] !== ZERO || bytes[from + 1] !== LOWER_X) return -1;
   let end = start;
@@ -198,10 +212,7 @@ function readDeviceRange(bytes: Buffer, from: number, into: DeviceRange): number
   const middle = Math.max(start, end - LOW_DIGITS);
   into.page = middle > start ? parseHex(bytes, start, middle) : 0;
   into.low = parseHex(bytes, middle, end);
-  if (Number.isNaN(into.page) || Number.isNaN(into.low)) return -1;
-  const at = readLength(bytes, end);
-  into.length = numbers[Slot.length];
-  return at;
+  return Number.isNaN(into.page) || Number.isNaN(into.low) ? -1 : end;
 }
 
 function readDma(bytes: Buffer, from: number): number {
@@ -229,19 +240,24 @@ function readDma(bytes: Buffer, from: number): number {
 function readResult(bytes: Buffer, from: number): number {
   row.result = '';
   if (from < 0 || bytes[from] <= COMMA) return from;
+  const at = readPlainAddress(bytes, from, numbers, Slot.part);
+  if (at >= 0 && bytes[at] <= COMMA) {
+    row.result = numbers[Slot.part];
+    return at;
+  }
   let end = from;
   for (; bytes[end] > COMMA; end++) if (bytes[end] > LAST_ASCII) return -1;
-  row.result = isPlainAddress(bytes, from, end)
-    ? parseHex(bytes, from + 2, end)
-    : bytes.toString('latin1', from, end);
+  row.result = bytes.toString('latin1', from, end);
   return end;
 }
 
 /** `copies:bytes`; NaN for an empty field. */
 function readCount(bytes: Buffer, from: number, into: CopyCount): number {
-  into.copies = Number.NaN;
-  into.bytes = Number.NaN;
-  if (from < 0 || bytes[from] <= COMMA) return from;
+  if (from < 0 || bytes[from] <= COMMA) {
+    into.copies = Number.NaN;
+    into.bytes = Number.NaN;
+    return from;
+  }
   let at = readField(bytes, from, Slot.part, SAFE_LIMIT);
   if (at < 0 || bytes[at] !== COLON || bytes[at + 1] <= COMMA) return -1;
   into.copies = numbers[Slot.part];
@@ -336,7 +352,7 @@ export function createPlainDmaRowReader(
     row.leaked = numbers[Slot.leaked];
     row.warn = numbers[Slot.warn];
     row.crc = numbers[Slot.crc];
-    if (problemOfDmaRow(row) !== undefined) return -1;
+    if (problemOfDmaRow(row, DMA_NEEDS[opNumber]) !== undefined) return -1;
     onRow(row);
     return at + 1;
   };
