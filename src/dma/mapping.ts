@@ -1,6 +1,7 @@
 import { dmaAllocIova, dmaFreeIova, freeFast } from '../iommu/iovaDomain.js';
 import { NO_PFN } from '../iommu/iovaTree.js';
 import { mapGranules, type PageTable, physOf, Right, unmapGranules } from '../iommu/pageTable.js';
+import { offsetIn } from '../kernel/padding.js';
 import { type BounceFailure, isBounced, releaseBounce, takeBounce, zeroPadding } from './bounce.js';
 import type { DeviceAddress, DmaDevice } from './device.js';
 import { Attr, type CacheSync, Dir, type DmaSystem, skipsSync } from './system.js';
@@ -80,7 +81,7 @@ export function mapRange(
     system.onRefusal?.({ why: 'wide-align-mask', device, size });
     return 'wide-align-mask';
   }
-  const offset = phys % granule;
+  const offset = offsetIn(phys, granule);
   const count = granulesOf(granule, offset, size);
   const pfn = takeAddresses(system, device, count);
   if (pfn === NO_PFN) return 'no-address';
@@ -130,7 +131,7 @@ export function leadsTo({ table }: DmaDevice, { pfn, offset }: DeviceAddress): n
 /** Whether a buffer is bounced: an untrusted device would see what shares its granules. */
 function needsBounce(system: DmaSystem, device: DmaDevice, phys: number, size: number): boolean {
   const { granule } = device.table;
-  const isAligned = phys % granule === 0 && size % granule === 0;
+  const isAligned = offsetIn(phys, granule) === 0 && offsetIn(size, granule) === 0;
   return system.release.dma.bounces && device.untrusted && !isAligned;
 }
 

@@ -194,8 +194,9 @@ function readDeviceRange(bytes: Buffer, from: number, into: DeviceRange): number
   const at = plain < 0 ? readLongAddress(bytes, from, into) : plain;
   if (at < 0) return -1;
   if (plain >= 0) {
-    into.page = Math.floor(numbers[Slot.part] / 4096);
-    into.low = numbers[Slot.part] % 4096;
+    const page = Math.floor(numbers[Slot.part] / 4096);
+    into.page = page;
+    into.low = numbers[Slot.part] - page * 4096;
   }
   const end = readLength(bytes, at);
   into.length = numbers[Slot.length];

@@ -17,6 +17,11 @@ export function emptyFills(): ZeroFills {
   ];
 }
 
+/** The byte of a granule, a power of two, at which an address lies; modulo of doubles takes longer. */
+export function offsetIn(address: number, granule: number): number {
+  return (address | 0) & (granule - 1);
+}
+
 function set(fill: ZeroFill, start: number, length: number): void {
   fill.start = start;
   fill.length = length;
@@ -60,7 +65,7 @@ export const zeroFromData: PaddingPolicy = (data, size, granule, keepsData, [fil
  * than the size alone rounded up: negative where offset and size need a granule more.
  */
 export const zeroFromGranule: PaddingPolicy = (data, size, granule, keepsData, fills) => {
-  const offset = data % granule;
+  const offset = offsetIn(data, granule);
   const start = data - offset;
   const rounded = roundUp(size, granule);
   set(fills[0], start, keepsData ? offset : rounded);
@@ -71,7 +76,7 @@ export const zeroFromGranule: PaddingPolicy = (data, size, granule, keepsData, f
 
 /** v6.10 and later: all of the buffer's granules but the data, whatever the direction (2650073f1b58). */
 export const zeroAroundData: PaddingPolicy = (data, size, granule, _, [front, back]) => {
-  const start = data - (data % granule);
+  const start = data - offsetIn(data, granule);
   const end = data + size;
   set(front, start, data - start);
   set(back, end, roundUp(end, granule) - end);

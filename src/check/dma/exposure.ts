@@ -253,7 +253,8 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
 
   function buffersOf(id: number, mapping: Mapping): Bounce[] {
     const buffers: Bounce[] = [];
-    for (let one = lastBounce(bounces, id, mapping); one !== undefined; one = one.more) buffers.push(one);
+    for (let one = lastBounce(bounces, id, mapping); one !== undefined; one = one.more)
+      buffers.push(one);
     return buffers.reverse();
   }
 
@@ -276,7 +277,11 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
   }
 
   function forget(id: number, mapping: Mapping): void {
-    for (let bounce = lastBounce(bounces, id, mapping); bounce !== undefined; bounce = bounce.more) {
+    for (
+      let bounce = lastBounce(bounces, id, mapping);
+      bounce !== undefined;
+      bounce = bounce.more
+    ) {
       setOwner(bounces, bounce);
       bounces.gone.push(bounce);
       if (exposures.size === 0) continue;

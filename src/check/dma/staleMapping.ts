@@ -194,8 +194,8 @@ export const createStaleMappingCheck: DmaCheck = (session, tell) => {
     if (address === undefined) return;
     const { table } = devices[row.device];
     const last = address.pfn + Math.floor((address.offset + bytes - 1) / table.granule);
-    const [met] = overlapping(order, { lo: address.pfn, hi: last }).filter(
-      (one) => isAnyMapped(table, one.lo, one.hi),
+    const [met] = overlapping(order, { lo: address.pfn, hi: last }).filter((one) =>
+      isAnyMapped(table, one.lo, one.hi),
     );
     if (met === undefined) return;
     const at = addressWords(address, table.granule);
