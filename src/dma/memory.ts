@@ -66,6 +66,11 @@ function recordOf({ dense, denseFrom, pages }: Memory, page: number): number {
   return pages.size === 0 ? -1 : (pages.get(page) ?? -1);
 }
 
+/** Whether bytes from `start` to `end`, not included, are as before the trace, as all that was not written is. */
+function isUnwritten({ dense, denseFrom, pages }: Memory, start: number, end: number): boolean {
+  return pages.size === 0 && (end <= denseFrom * PAGE || start >= (denseFrom + dense) * PAGE);
+}
+
 /** Gives bytes of a page that is not one of the pool's a source, as setPart() does. */
 function setSparse(
   { pages, parts }: Memory,
@@ -97,6 +102,7 @@ function fill(
   shift: number,
   through: number,
 ): void {
+  if (isHome(origin, shift) && isUnwritten(memory, start, end)) return;
   let at = start;
   while (at < end) {
     const page = Math.floor(at / PAGE);
@@ -197,6 +203,10 @@ function gatherPage(
 function gather(memory: Memory, start: number, length: number): void {
   gathered.count = 0;
   const end = start + length;
+  if (length > 0 && isUnwritten(memory, start, end)) {
+    addPiece(start, end, Origin.before, 0, 0);
+    return;
+  }
   let at = start;
   while (at < end) {
     const page = Math.floor(at / PAGE);

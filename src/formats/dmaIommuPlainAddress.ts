@@ -1,4 +1,9 @@
+import type { DeviceAddressField } from '../events/iommu.js';
+import { parseHex } from '../events/numbers.js';
+
+const COMMA = 0x2c;
 const ZERO = 0x30;
+const SEMICOLON = 0x3b;
 const LOWER_X = 0x78;
 const NO_DIGIT = 0xff;
 
@@ -44,4 +49,34 @@ export function readPlainAddress(
   if (at === start || digit < 16 || (bytes[start] === ZERO && at - start > 1)) return -1;
   into[slot] = value;
   return at;
+}
+
+/** Hex digits of an address's low 12 bits, and of all of it. */
+const LOW_DIGITS = 3;
+const MOST_DIGITS = 16;
+
+/** An address that was read. */
+const whole = new Float64Array(1);
+
+/** Reads a device address of up to 64 bits; where it ends, -1 for none. */
+export function readDeviceAddress(bytes: Buffer, from: number, into: DeviceAddressField): number {
+  const at = readPlainAddress(bytes, from, whole, 0);
+  if (at < 0) return readLongAddress(bytes, from, into);
+  const page = Math.floor(whole[0] / 4096);
+  into.page = page;
+  into.low = whole[0] - page * 4096;
+  return at;
+}
+
+/** The same of one that is not as hex() prints it, or has too many digits for a number. */
+function readLongAddress(bytes: Buffer, from: number, into: DeviceAddressField): number {
+  const start = from + 2;
+  if (bytes[from] !== ZERO || bytes[from + 1] !== LOWER_X) return -1;
+  let end = start;
+  while (bytes[end] > COMMA && bytes[end] !== SEMICOLON) end++;
+  if (end - start > MOST_DIGITS) return -1;
+  const middle = Math.max(start, end - LOW_DIGITS);
+  into.page = middle > start ? parseHex(bytes, start, middle) : 0;
+  into.low = parseHex(bytes, middle, end);
+  return Number.isNaN(into.page) || Number.isNaN(into.low) ? -1 : end;
 }

@@ -6,8 +6,8 @@ import {
   type DmaRow,
   type PhysPiece,
 } from '../events/iommu.js';
-import { ADDRESS_LIMIT, parseHex, readDecimal, readHex, readNumber } from '../events/numbers.js';
-import { readPlainAddress } from './dmaIommuPlainAddress.js';
+import { ADDRESS_LIMIT, readDecimal, readHex, readNumber } from '../events/numbers.js';
+import { readDeviceAddress, readPlainAddress } from './dmaIommuPlainAddress.js';
 import { DMA_NEEDS, problemOfDmaRow } from './iommuRows.js';
 import type { ReadPlainRow } from './iommuText.js';
 import { NEWLINE, startsWithAt } from './lines.js';
@@ -30,7 +30,6 @@ const SEMICOLON = 0x3b;
 const PLUS = 0x2b;
 const DOT = 0x2e;
 const ZERO = 0x30;
-const LOWER_X = 0x78;
 const LAST_ASCII = 0x7e;
 const UPPER_C = 0x43;
 const UPPER_D = 0x44;
@@ -184,36 +183,13 @@ function readPhys(bytes: Buffer, from: number): number {
   return at;
 }
 
-/** Hex digits of an address's low 12 bits, and of all of it. */
-const LOW_DIGITS = 3;
-const MOST_DIGITS = 16;
-
 /** A device address of up to 64 bits, and its length. */
 function readDeviceRange(bytes: Buffer, from: number, into: DeviceRange): number {
-  const plain = readPlainAddress(bytes, from, numbers, Slot.part);
-  const at = plain < 0 ? readLongAddress(bytes, from, into) : plain;
+  const at = readDeviceAddress(bytes, from, into);
   if (at < 0) return -1;
-  if (plain >= 0) {
-    const page = Math.floor(numbers[Slot.part] / 4096);
-    into.page = page;
-    into.low = numbers[Slot.part] - page * 4096;
-  }
   const end = readLength(bytes, at);
   into.length = numbers[Slot.length];
   return end;
-}
-
-/** The same of an address that is not as hex() prints it, or too long for a number. */
-function readLongAddress(bytes: Buffer, from: number, into: DeviceRange): number {
-  const start = from + 2;
-  if (bytes[from] !== ZERO || bytes[from + 1] !== LOWER_X) return -1;
-  let end = start;
-  while (bytes[end] > COMMA && bytes[end] !== SEMICOLON) end++;
-  if (end - start > MOST_DIGITS) return -1;
-  const middle = Math.max(start, end - LOW_DIGITS);
-  into.page = middle > start ? parseHex(bytes, start, middle) : 0;
-  into.low = parseHex(bytes, middle, end);
-  return Number.isNaN(into.page) || Number.isNaN(into.low) ? -1 : end;
 }
 
 function readDma(bytes: Buffer, from: number): number {
