@@ -103,15 +103,28 @@ function next(bytes: Buffer, at: number): number {
   return at >= 0 && bytes[at] === COMMA ? at + 1 : -1;
 }
 
+/** Decimal digits that a 32-bit number holds. */
+const SHORT_DIGITS = 9;
+
 /** A number below a limit; NaN for an empty field. */
 function readField(bytes: Buffer, from: number, slot: number, limit: number): number {
   if (from < 0) return -1;
-  const digit = bytes[from] - ZERO;
-  const behind = bytes[from + 1];
-  if ((behind === COMMA || behind === COLON) && digit >= 0 && digit <= 9) {
-    numbers[slot] = digit;
-    return digit < limit ? from + 1 : -1;
+  // Nearly all are short decimal numbers.
+  let value = bytes[from] - ZERO;
+  let end = from + 1;
+  if (value > 0 && value <= 9) {
+    for (let digit = bytes[end] - ZERO; digit >= 0 && digit <= 9; digit = bytes[++end] - ZERO) {
+      if (end - from === SHORT_DIGITS) return readAnyField(bytes, from, slot, limit);
+      value = value * 10 + digit;
+    }
+  } else if (value !== 0 || (bytes[end] !== COMMA && bytes[end] !== COLON)) {
+    return readAnyField(bytes, from, slot, limit);
   }
+  numbers[slot] = value;
+  return value < limit ? end : -1;
+}
+
+function readAnyField(bytes: Buffer, from: number, slot: number, limit: number): number {
   numbers[slot] = Number.NaN;
   if (bytes[from] <= COMMA) return from;
   const at = readNumber(bytes, from, numbers, slot);
