@@ -15,7 +15,8 @@ import {
 import { mapSingle, unmapSingle } from '../build/swiotlb/calls.js';
 import { createPool } from '../build/swiotlb/pool.js';
 import { SEARCHERS } from '../build/swiotlb/searchers.js';
-import { createWriter, hex, randomNumbers, randomSize } from './workload.mjs';
+import { randomNumbers } from './measure.mjs';
+import { createWriter, hex, randomSize } from './workload.mjs';
 
 const RELEASE = 'v7.2';
 const GRANULE = 4096;

@@ -6,6 +6,7 @@ import { emptyPlan } from '../build/kernel/plan.js';
 import { createPool, releaseSlots, takeSlots } from '../build/swiotlb/pool.js';
 import { SEARCHERS } from '../build/swiotlb/searchers.js';
 import { addressWindow } from '../build/swiotlb/window.js';
+import { randomNumbers, row } from './measure.mjs';
 
 const ROUNDS = 9;
 const BASE = 0x80000000;
@@ -21,30 +22,19 @@ const LEAST_MS = 15;
  * many times the indexed search is to be faster.
  */
 const SETTINGS = [
-  { nslabs: 32_768, full: 0.5, maps: 100_000, goal: 1 / 1.2 },
+  { nslabs: 32_768, full: 0.5, maps: 100_000, goal: 0.83 },
   { nslabs: 32_768, full: 0.9, maps: 40_000, goal: 20 },
   { nslabs: 32_768, full: 0.99, maps: 20_000, goal: 60 },
-  { nslabs: 1_048_576, full: 0.5, maps: 100_000, goal: 1 / 1.2 },
+  { nslabs: 1_048_576, full: 0.5, maps: 100_000, goal: 0.83 },
   { nslabs: 1_048_576, full: 0.9, maps: 6_000, goal: 100 },
   { nslabs: 1_048_576, full: 0.99, maps: 1_500, goal: 500 },
 ];
 
 /** Every slot will do (no mask), or every second of either parity (min_align_mask 0xfff). */
 const KINDS = [
-  { name: 'any', mask: 0, stride: 1 },
+  { name: 'every', mask: 0, stride: 1 },
   { name: 'every second', mask: 0x800, stride: 2 },
 ];
-
-/** xorshift32: the same numbers in every run. */
-function randomNumbers(seed) {
-  let state = seed;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
 
 /** 60 % 2 slots, 15 % 1, 15 % 8, 10 % 32. */
 function randomSize(random) {
@@ -172,11 +162,6 @@ function serve(engine, setting, kind) {
   process.on('message', () => process.send(time(prepared, engine)));
 }
 
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1];
-}
-
 async function ask(child) {
   child.send('round');
   const [result] = await once(child, 'message');
@@ -198,33 +183,28 @@ async function measure(setting, kind) {
   }
   linear.disconnect();
   indexed.disconnect();
-  return {
-    linear: median(rounds.map((at) => at.linear.ns)),
-    indexed: median(rounds.map((at) => at.indexed.ns)),
-    ratio: median(rounds.map((at) => at.linear.ns / at.indexed.ns)),
-    failed: rounds[0].linear.failed / SETTINGS[setting].maps,
-  };
+  return rounds;
 }
 
-async function main() {
-  console.log('| slots, full, slots that will do | fail | linear ns | indexed ns | ratio | goal |');
-  console.log('|---|---|---|---|---|---|');
-  const atHalf = new Map();
-  for (const [setting, { nslabs, full, goal }] of SETTINGS.entries()) {
-    for (const [kind, { name }] of KINDS.entries()) {
-      const { linear, indexed, ratio, failed } = await measure(setting, kind);
-      const key = `${nslabs} ${name}`;
-      if (full === 0.5) atHalf.set(key, indexed);
-      console.log(
-        `| ${nslabs}, ${full * 100} %, ${name} | ${(failed * 100).toFixed(0)} % ` +
-          `| ${linear.toFixed(0)} | ${indexed.toFixed(0)}, ` +
-          `${(indexed / atHalf.get(key)).toFixed(1)} x that at 50 % ` +
-          `| ${ratio.toFixed(ratio < 10 ? 2 : 0)} | ${goal.toFixed(goal < 10 ? 2 : 0)} |`,
-      );
+/** The indexed search against the linear one, and 99 % full against 50 %. */
+export async function measureSearch() {
+  const rows = [];
+  for (const [kind, { name }] of KINDS.entries()) {
+    const halfFull = new Map();
+    for (const [setting, { nslabs, full, goal }] of SETTINGS.entries()) {
+      const rounds = await measure(setting, kind);
+      const pairs = rounds.map((at) => [at.indexed.ns, at.linear.ns]);
+      const what = `search, ${nslabs} slots, ${full * 100} % full, ${name} slot`;
+      rows.push(row(what, 'linear', 'ns', pairs, { atLeast: goal }));
+      if (full === 0.5) halfFull.set(nslabs, pairs);
+      if (full !== 0.99) continue;
+      const against = pairs.map(([ns], round) => [ns, halfFull.get(nslabs)[round][0]]);
+      rows.push(row(what, '50 % full', 'ns', against, { atMost: 2 }));
     }
   }
+  return rows;
 }
 
-const [engine, setting, kind] = process.argv.slice(2);
-if (engine === undefined) await main();
-else serve(engine, setting, kind);
+// In the processes that measure() starts.
+
+if (process.send !== undefined) serve(...process.argv.slice(2));

@@ -10,6 +10,7 @@ import {
 import { mapSingle, unmapSingle } from '../build/swiotlb/calls.js';
 import { createPool } from '../build/swiotlb/pool.js';
 import { SEARCHERS } from '../build/swiotlb/searchers.js';
+import { randomNumbers } from './measure.mjs';
 
 const RELEASE = 'v6.8';
 const PAGE_SIZE = 4096;
@@ -22,17 +23,6 @@ const DEVICES = [
   { name: '0000:00:1f.2', driver: 'ahci', minAlignMask: 0 },
   { name: '0000:00:07.0', driver: 'virtio-pci', minAlignMask: 0 },
 ];
-
-/** xorshift32: the same numbers in every run. */
-export function randomNumbers(seed) {
-  let state = seed;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
 
 /** 60 % a page, 15 % a packet, 15 % 16 KiB, 10 % 64 KiB. */
 export function randomSize(random) {

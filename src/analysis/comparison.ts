@@ -69,6 +69,8 @@ export interface Comparison {
   new: Observer;
   /** To observe the old side. */
   old: Observer;
+  /** As long as it is set the old side stands for both, and what the new one is seen to do is the same. */
+  isOne: boolean;
   requests: number;
   /** Requests with another address. */
   different: number;
@@ -79,6 +81,8 @@ export interface Comparison {
   following: number;
   /** Different addresses of which that is not known. */
   unexplained: number;
+  /** More than one device has had events. */
+  hasManyDevices: boolean;
   /** Whose addresses they are; by the session's number of the device, with holes. */
   devices: DeviceDifferences[];
   /** The first requests that were answered differently. */
@@ -115,15 +119,18 @@ export function createComparison(
   const alone = emptyForetold();
   let foreteller: Foreteller | undefined;
   let asks = false;
+  let firstDevice: number | undefined;
   let origin: IndependentDifference | undefined;
 
   const comparison: Comparison = {
+    isOne: false,
     requests: 0,
     different: 0,
     independent: 0,
     differentAlone: 0,
     following: 0,
     unexplained: 0,
+    hasManyDevices: false,
     devices: [],
     first: [],
     origins: [],
@@ -131,11 +138,16 @@ export function createComparison(
     synchrony: 'exact',
     unplaced: 0,
     new: {
-      beforeRequest: ({ device }) => foretellerOf().beforeNewRequest(device.allocator),
-      onRequest: ({ answer, transientBase }) => answers.push(answer, transientBase),
+      beforeRequest({ device }) {
+        if (!comparison.isOne) foretellerOf().beforeNewRequest(device.allocator);
+      },
+      onRequest({ answer, transientBase }) {
+        if (!comparison.isOne) answers.push(answer, transientBase);
+      },
     },
     old: {
       beforeRequest(outcome) {
+        if (comparison.isOne) return;
         answers.shift(fromNew);
         const synchrony = foretellerOf().synchronyOf(outcome);
         if (SYNCHRONIES.indexOf(synchrony) > SYNCHRONIES.indexOf(comparison.synchrony)) {
@@ -147,10 +159,14 @@ export function createComparison(
       },
       onRequest(outcome) {
         comparison.requests++;
+        meet(outcome);
+        if (comparison.isOne) return;
         compare(outcome);
         foretellerOf().onRequest(outcome);
       },
       onRelease(outcome) {
+        meet(outcome);
+        if (comparison.isOne) return;
         compareRelease(outcome);
         foretellerOf().onRelease(outcome);
       },
@@ -166,6 +182,11 @@ export function createComparison(
       foreteller = createForeteller(old, fresh);
     }
     return foreteller;
+  }
+
+  function meet({ deviceNumber }: Outcome): void {
+    firstDevice ??= deviceNumber;
+    if (deviceNumber !== firstDevice) comparison.hasManyDevices = true;
   }
 
   /** How far the new side's pool lies from the old side's, where it was moved. */

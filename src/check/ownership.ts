@@ -48,7 +48,7 @@ function extentOf(session: Session, number: number): Extent {
   if (inPage === 0) return { from, to };
   const handed = address - inPage;
   const end = slotAt(pool, handed + sizeOf(allocations, number) - 1) + 1;
-  return { from: Math.max(0, slotAt(pool, handed)), to: Math.max(to, end) };
+  return { from: Math.max(0, slotAt(pool, handed)), to: Math.min(Math.max(to, end), pool.nslabs) };
 }
 
 /**

@@ -24,6 +24,7 @@ import { updateExpectations } from './checkUpdate.js';
 import { complain } from './eachTrace.js';
 import { Exit } from './exit.js';
 import { openOutput, renderOptions } from './output.js';
+import { repeatable } from './pairs.js';
 import { kernelNamed } from './policies.js';
 
 interface Options {
@@ -58,11 +59,12 @@ export function checkCommand(command: Command): void {
     )
     .option('--json', 'short for --output json')
     .option('-o, --file <file>', 'write the report to a file, complete or not at all')
-    .option(
-      '--report <format=file>',
-      'another report of the same check, into a file; repeatable',
-      collectReport,
-      [],
+    .addOption(
+      repeatable(
+        '--report <format=file>',
+        'another report of the same check, into a file',
+        parseReport,
+      ),
     )
     .addOption(
       new Option('--jobs <n>', 'replays at a time')
@@ -80,12 +82,13 @@ export function checkCommand(command: Command): void {
         'exact',
       ]),
     )
-    .option(
-      '--kernel <release>',
-      'replay this release or policy file instead, and tell where it does worse than is expected of\n' +
-        'the newest; with --update: expect something of this release too; repeatable',
-      (text: string, previous: string[]) => [...previous, text],
-      [],
+    .addOption(
+      repeatable(
+        '--kernel <release>',
+        'replay this release or policy file instead, and tell where it does worse than is expected of\n' +
+          'the newest; with --update: expect something of this release too',
+        String,
+      ),
     )
     .option(
       '--against <release>',
@@ -215,7 +218,7 @@ function exitStatus({ summary }: CheckResult): number {
   return Exit.unproved;
 }
 
-function collectReport(text: string, previous: Options['report']): Options['report'] {
+function parseReport(text: string): Options['report'][number] {
   const equals = text.indexOf('=');
   const renderer = CHECK_RENDERERS.find(({ name }) => name === text.slice(0, equals));
   if (renderer === undefined || equals === text.length - 1) {
@@ -223,7 +226,7 @@ function collectReport(text: string, previous: Options['report']): Options['repo
       `It is FORMAT=FILE with a FORMAT of ${FORMAT_NAMES.join(', ')}.`,
     );
   }
-  return [...previous, { renderer, file: text.slice(equals + 1) }];
+  return { renderer, file: text.slice(equals + 1) };
 }
 
 function parseJobs(text: string): number {

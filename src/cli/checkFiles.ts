@@ -24,6 +24,9 @@ export interface CorpusFile {
 /** Folders that hold no corpus. */
 const PASSED_OVER = new Set(['.git', 'node_modules']);
 
+/** Bytes of an expectation file; what is longer was not written by `check --update`. */
+const MOST_EXPECTED = 64 << 20;
+
 /** Blocks in which a file that nobody named must show that it is a trace. */
 const LOOK_BLOCKS = 8;
 
@@ -57,14 +60,23 @@ export function corpusFiles(paths: readonly string[]): CorpusFile[] {
 
 /** Files below a folder. Links to folders are not followed: they may lead in circles. */
 function walk(folder: string, found: (path: string) => void): void {
-  for (const name of readdirSync(folder)) {
+  for (const name of namesIn(folder)) {
     const path = join(folder, name);
-    const kind = lstatSync(path);
+    const kind = lstatSync(path, { throwIfNoEntry: false });
+    if (kind === undefined) continue;
     if (kind.isDirectory()) {
       if (!PASSED_OVER.has(name)) walk(path, found);
     } else if (kind.isFile() || (existsSync(path) && statSync(path).isFile())) {
       found(path);
     }
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    throw new UserError(`${folder}: cannot be read: ${(error as NodeJS.ErrnoException).code}`);
   }
 }
 
@@ -106,8 +118,14 @@ export async function isTrace(path: string): Promise<boolean> {
 export function readExpectation({ path, name }: CorpusFile): Expectation {
   let text: string;
   try {
+    const stat = statSync(path + EXPECT_SUFFIX);
+    if (!stat.isFile() || stat.size > MOST_EXPECTED) {
+      const what = stat.isFile() ? `is longer than ${MOST_EXPECTED >> 20} MiB` : 'is no file';
+      throw new UserError(`${name}${EXPECT_SUFFIX}: ${what}`);
+    }
     text = readFileSync(path + EXPECT_SUFFIX, 'utf8');
   } catch (error) {
+    if (error instanceof UserError) throw error;
     const { code } = error as NodeJS.ErrnoException;
     throw new UserError(`${name}${EXPECT_SUFFIX}: cannot be read: ${code}`);
   }

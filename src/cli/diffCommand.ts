@@ -10,7 +10,7 @@ import {
 } from '../render/findingsDiff.js';
 import { areDifferent, type DiffReport, regressionsOf } from '../report/diffReport.js';
 import { diffFindings, haveDifferentFindings, isWorse } from '../report/findingsDiff.js';
-import { watchForReport } from '../report/watch.js';
+import { watchForComparison, watchForReport } from '../report/watch.js';
 import type { Source } from '../source/open.js';
 import { eachTrace } from './eachTrace.js';
 import { Exit, worstExit } from './exit.js';
@@ -26,7 +26,7 @@ import {
 } from './options.js';
 import { type Output, renderOptions } from './output.js';
 import { chooseReleases, replayTrace, strictProblem, tellLosses, unlessIncomplete } from './run.js';
-import { chooseSides, diffOfSides, variantOf, watchSides } from './sides.js';
+import { chooseSides, diffOfSides, variantOf, watchAsOne, watchSides } from './sides.js';
 
 interface Options extends ReplayOptions, OutputOptions, BothSidesOptions {
   by: 'addresses' | 'findings';
@@ -85,11 +85,12 @@ async function compareSides(
   output: Output,
   opened: Source,
 ): Promise<number> {
-  const sides = watchSides(NO_ROWS);
+  const sides = watchSides(watchForComparison);
+  const onParting = watchAsOne(sides);
   const replayed = await replayTrace(
     path,
     options,
-    (known) => chooseSides(options, known),
+    (known) => ({ ...chooseSides(options, known), onParting }),
     sides.attach,
     { opened },
   );

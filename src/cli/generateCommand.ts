@@ -12,7 +12,7 @@ import { csvWriter } from '../writers/csv.js';
 import { Exit } from './exit.js';
 import { parsePageSize, parseSwiotlb } from './options.js';
 import { type Output, openOutput } from './output.js';
-import { collect } from './pairs.js';
+import { repeatable } from './pairs.js';
 import { type Progress, showProgress, type Work } from './progress.js';
 import { requireRelease } from './run.js';
 
@@ -78,11 +78,12 @@ export function generateCommand(command: Command): void {
     .option('--sizes <mix>', 'sizes with their weights, such as 4K:60,64K:30,1500:10', parseSizes)
     .option('--cpus <n>', 'CPUs that make requests', parseCount(1, 1024), 4)
     .option('--devices <n>', 'devices of each kind', parseCount(1, 16), 1)
-    .option(
-      '--misbehave <kind[=N]>',
-      `what callers do wrong, to one mapping in N (default: ${DEFAULT_ONE_IN}): ${Object.keys(MISCHIEF).join(', ')};\nrepeatable`,
-      collect(parseMischief),
-      [],
+    .addOption(
+      repeatable(
+        '--misbehave <kind[=N]>',
+        `what callers do wrong, to one mapping in N (or in ${DEFAULT_ONE_IN}): ${Object.keys(MISCHIEF).join(', ')}`,
+        parseMischief,
+      ),
     )
     .option('--kernel <release>', 'whose allocator gives the results', 'latest')
     .option(

@@ -16,6 +16,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit();
 });
 
+// Where nobody hears complaints (2>&1 | head, a full disk), the exit status still tells.
+process.stderr.on('error', () => {});
+
 createProgram()
   .parseAsync()
   .catch(async (error: unknown) => {

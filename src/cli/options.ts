@@ -9,7 +9,7 @@ import { type DeviceOverride, globMatcher, type PoolOverride } from '../replay/g
 import type { IommuOverride } from '../replay/iommuOverrides.js';
 import { DEFAULT_SEARCH, SEARCHERS } from '../swiotlb/searchers.js';
 import { iommuOption } from './iommu/option.js';
-import { collect, flagOf, maskOf, numberBelow, readPairs } from './pairs.js';
+import { flagOf, maskOf, numberBelow, readPairs, repeatable } from './pairs.js';
 
 /** Options of every command that replays. */
 export interface ReplayOptions {
@@ -50,11 +50,12 @@ export function addReplayOptions(command: Command, withKernel = true): Command {
   }
   return command
     .option('--page-size <bytes>', 'PAGE_SIZE: 4096, 16384 or 65536 (4K, 16K, 64K)', parsePageSize)
-    .option(
-      '--pool <K=V,...>',
-      'pool geometry: name= base= nslabs= areas= index= restricted=1; repeatable',
-      collect(parsePool),
-      [],
+    .addOption(
+      repeatable(
+        '--pool <K=V,...>',
+        'pool geometry: name= base= nslabs= areas= index= restricted=1',
+        parsePool,
+      ),
     )
     .option(
       '--swiotlb <parameter>',
@@ -107,11 +108,12 @@ export interface BothSidesOptions {
 export function addSideOptions(command: Command, side: 'old' | 'new', which: string): Command {
   return command
     .option(`--${side} <release>`, `the ${which} side's release, as for --kernel`)
-    .option(
-      `--${side}-pool <K=V,...>`,
-      `geometry that only the ${which} side has, as for --pool`,
-      collect(parsePool),
-      [],
+    .addOption(
+      repeatable(
+        `--${side}-pool <K=V,...>`,
+        `geometry that only the ${which} side has, as for --pool`,
+        parsePool,
+      ),
     )
     .option(`--${side}-swiotlb <parameter>`, 'the same for --swiotlb', parseSwiotlb)
     .addOption(
@@ -144,12 +146,11 @@ export function addDeviceOption(command: Command): Command {
 }
 
 function deviceOption(): Option {
-  return new Option(
+  return repeatable(
     '--device <GLOB:K=V,...>',
-    'device parameters: min_align_mask= seg_boundary_mask= dma_mask= pool= untrusted=1; repeatable',
-  )
-    .argParser(collect(parseDevice))
-    .default([]);
+    'device parameters: min_align_mask= seg_boundary_mask= dma_mask= pool= untrusted=1',
+    parseDevice,
+  );
 }
 
 /** @throws InvalidArgumentError for what no kernel is built with */

@@ -4,6 +4,7 @@ import {
   closeSync,
   constants,
   existsSync,
+  fchmodSync,
   openSync,
   realpathSync,
   renameSync,
@@ -30,6 +31,9 @@ export interface Output {
 
 /** Bytes gathered before a write: large enough that a report of many small pieces costs few calls. */
 const CHUNK = 1 << 16;
+
+/** Characters of a file's name in the name of its draft; each may take four of the 255 bytes that a name has. */
+const MOST_OF_NAME = 50;
 
 /** What ends the program; what it has begun to write is taken back first. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -65,15 +69,14 @@ function fileOutput(file: string): Output {
     }
   };
   const target = attempt(() => writeTarget(file));
-  const draft = target.replaceable
-    ? join(dirname(target.path), `.${basename(target.path)}.${process.pid}.tmp`)
-    : undefined;
+  const draft = target.replaceable ? draftBeside(target.path) : undefined;
   let fd = -1;
+  let isBegun = false;
   let gathered = '';
   const abandon = (): void => {
     if (fd >= 0) closeSync(fd);
     fd = -1;
-    if (draft !== undefined) rmSync(draft, { force: true });
+    if (isBegun && draft !== undefined) rmSync(draft, { force: true });
     for (const signal of SIGNALS) process.off(signal, interrupted);
   };
   const interrupted = (signal: NodeJS.Signals): never => {
@@ -81,9 +84,12 @@ function fileOutput(file: string): Output {
     process.exit(128 + osConstants.signals[signal]);
   };
   const open = (): void => {
-    // No earlier than needed: while a long replay computes, no signal would be heard.
-    fd = draft === undefined ? openSync(target.path, 'w') : openSync(draft, 'wx');
+    // No earlier than needed: while a long replay computes, no signal would be heard. But before there is
+    // a draft that a signal could leave behind.
     for (const signal of SIGNALS) process.on(signal, interrupted);
+    fd = draft === undefined ? openSync(target.path, 'w') : openSync(draft, 'wx');
+    isBegun = true;
+    if (target.mode !== undefined) fchmodSync(fd, target.mode);
   };
   const flush = (): void => {
     const bytes = Buffer.from(gathered);
@@ -112,14 +118,35 @@ function fileOutput(file: string): Output {
   };
 }
 
-/** What `-o` names: behind links, and whether it can be replaced by a finished file. */
-function writeTarget(file: string): { path: string; replaceable: boolean } {
+/** What `-o` names, behind links. */
+interface WriteTarget {
+  path: string;
+  /** Whether a finished file can take its place. */
+  replaceable: boolean;
+  /** Permissions of the file that is replaced: who could not read the old one shall not read the new. */
+  mode?: number;
+}
+
+function writeTarget(file: string): WriteTarget {
+  if (file === '') throw new Error('it is no file name');
+  // A link that leads nowhere is replaced itself: what it names is nobody's choice that can be seen.
   if (!existsSync(file)) {
     accessSync(dirname(file), constants.W_OK);
     return { path: file, replaceable: true };
   }
   accessSync(file, constants.W_OK);
-  return { path: realpathSync(file), replaceable: statSync(file).isFile() };
+  const stat = statSync(file);
+  if (stat.isDirectory()) throw new Error('it is a directory');
+  const path = realpathSync(file);
+  return stat.isFile()
+    ? { path, replaceable: true, mode: stat.mode & 0o777 }
+    : { path, replaceable: false };
+}
+
+/** Where a file is written until it is whole: in its folder, by a name that is never too long. */
+function draftBeside(path: string): string {
+  const name = basename(path).slice(0, MOST_OF_NAME);
+  return join(dirname(path), `.${name}.${process.pid}.tmp`);
 }
 
 /** What text for this output may look like: as wide as the terminal within reason, in its colours. */

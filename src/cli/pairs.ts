@@ -1,11 +1,17 @@
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { parseMask } from '../events/numbers.js';
 
 /** Options of `KEY=VALUE,...` and what their values may be. All throw InvalidArgumentError, with advice. */
 
-/** For an option that may stand several times. */
-export function collect<T>(parse: (text: string) => T): (text: string, previous: T[]) => T[] {
-  return (text, previous) => [...previous, parse(text)];
+/** An option that may stand several times: all its values, in order. */
+export function repeatable<T>(
+  flags: string,
+  description: string,
+  parse: (text: string) => T,
+): Option {
+  return new Option(flags, `${description}; repeatable`)
+    .argParser((text: string, previous: T[]) => [...previous, parse(text)])
+    .default([], 'none');
 }
 
 /** `a=1,b=2` as pairs; every key must be among the readers'. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { harmlessLines } from '../render/harmless.js';
 import { COMMANDS } from './commands.js';
 
 /** What the exit statuses of most commands mean. */
@@ -22,6 +23,8 @@ export function createProgram(): Command {
     .helpCommand(false)
     .showHelpAfterError('(--help tells more)')
     .exitOverride()
+    // Commander quotes what it does not know as it is; a script may have taken that from anywhere.
+    .configureOutput({ writeErr: (text) => process.stderr.write(harmlessLines(text)) })
     .addHelpText(
       'after',
       `${examplesText(COMMANDS.map(({ examples: [first] }) => first))}\n\n${STATUS}`,

@@ -100,7 +100,9 @@ async function writeBeside(file: string | undefined, text: string): Promise<void
 }
 
 async function writeBoth(path: string, options: Options, output: Output): Promise<number> {
-  const sides = watchSides(NO_ROWS, true);
+  const sides = watchSides((session, watchFinding) =>
+    watchForReport(session, NO_ROWS, watchFinding, true),
+  );
   const replayed = await replayTrace(
     path,
     options,

@@ -1,11 +1,12 @@
 import { type Comparison, createComparison } from '../analysis/comparison.js';
+import type { FindingWatch } from '../check/finding.js';
 import { UserError } from '../events/errors.js';
 import type { TraceInfo } from '../events/trace.js';
 import type { Session } from '../replay/session.js';
-import type { KeepRows } from '../report/allocationRows.js';
 import { type DiffReport, diffReports } from '../report/diffReport.js';
 import { compareFindings, type FindingComparison } from '../report/findingComparison.js';
-import { type ReportWatch, watchForReport } from '../report/watch.js';
+import type { SideReport } from '../report/report.js';
+import type { SideWatch } from '../report/watch.js';
 import { type BothSidesOptions, type ReplayOptions, type SideOptions, sideOf } from './options.js';
 import { chooseReleases, type ReleaseChoice, type Replayed, type Variant } from './run.js';
 
@@ -16,36 +17,54 @@ export type SidesOptions = ReplayOptions & BothSidesOptions;
 const KEPT = 1000;
 
 /** Watches both sides; the new one, whose batches come first, is attached first. */
-export interface Sides {
+export interface Sides<W> {
   comparison: Comparison;
   findings: FindingComparison;
-  attach: (session: Session) => ReportWatch;
+  attach: (session: Session) => W;
 }
 
-/**
- * What watches two sides.
- * @param withPictures what pictures need is kept too
- */
-export function watchSides(keepRows: KeepRows, withPictures = false): Sides {
+/** What watches two sides: a comparison, and for the report of each side `watch`. */
+export function watchSides<W>(
+  watch: (session: Session, watchFinding: FindingWatch) => W,
+): Sides<W> {
   const sessions: Session[] = [];
   const comparison = createComparison(KEPT, () => ({ new: sessions[0], old: sessions[1] }));
   const findings = compareFindings(KEPT);
-  const attach = (session: Session): ReportWatch => {
+  const attach = (session: Session): W => {
     const side = sessions.push(session) === 1 ? 'new' : 'old';
     session.observers.push(comparison[side], findings[side].observer);
-    return watchForReport(session, keepRows, findings[side].watch, withPictures);
+    return watch(session, findings[side].watch);
   };
   return { comparison, findings, attach };
 }
 
+/**
+ * Lets two sides be replayed as one until they part.
+ * @returns what the replay tells that by
+ */
+export function watchAsOne({ comparison, findings }: Sides<SideWatch>): () => void {
+  const set = (isOne: boolean): void => {
+    comparison.isOne = isOne;
+    findings.isOne = isOne;
+  };
+  set(true);
+  return () => set(false);
+}
+
 /** Puts two sides that were replayed next to each other. */
-export function diffOfSides(
-  { runs, info, trace }: Replayed<ReportWatch>,
-  { comparison, findings }: Sides,
+export function diffOfSides<R extends SideReport>(
+  { runs, info, trace }: Replayed<SideWatch<R>>,
+  { comparison, findings }: Sides<SideWatch<R>>,
   options: SidesOptions,
-): DiffReport {
+): DiffReport<R> {
   findings.finish();
   const [fresh, old] = runs.map(({ watch }) => watch.report(trace, info, undefined));
+  if (comparison.isOne) {
+    // Nothing was replayed on the new side: it is the old one, but for what the release has searched.
+    const { kernel } = fresh;
+    const summary = { ...old.summary, slotsSearched: fresh.summary.slotsSearched };
+    Object.assign(fresh, old, { kernel, summary });
+  }
   const names = {
     old: options.oldSearch === options.newSearch ? 'old' : (options.oldSearch ?? 'old'),
     new: options.oldSearch === options.newSearch ? 'new' : (options.newSearch ?? 'new'),

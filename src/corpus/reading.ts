@@ -39,7 +39,8 @@ export function parseExpectation(path: string, text: string): Expectation {
 
 function parseJson(path: string, text: string): unknown {
   try {
-    return JSON.parse(text);
+    // Editors on Windows begin a file with a mark.
+    return JSON.parse(text.replace(/^\ufeff/, ''));
   } catch (error) {
     // V8 tells either a position or the text around it.
     const message = (error as Error).message.replace(/\s+/g, ' ');
@@ -54,7 +55,12 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function show(value: unknown): string {
-  return shorten(JSON.stringify(value) ?? 'missing', 60);
+  try {
+    return shorten(JSON.stringify(value) ?? 'missing', 60);
+  } catch {
+    // JSON.parse knows no depth, JSON.stringify has the stack's.
+    return 'what is nested too deeply to be shown';
+  }
 }
 
 const text: Reader = (value) =>

@@ -21,7 +21,7 @@ export interface KernelVersion {
 export function readVersion(text: string): KernelVersion | undefined {
   // Debian's builds tell the stable version behind the name: `#1 SMP Debian 6.1.192-2 (...)`. The
   // compiler, earlier in /proc/version, is a "Debian 12.2.0-14" too.
-  const debian = /#\d.*\bDebian (?:\d+:)?(\d+\.\d+\.\d+)(-\S+)/.exec(text);
+  const debian = /#\d.{0,400}\bDebian (?:\d{1,9}:)?(\d{1,9}\.\d{1,9}\.\d{1,9})(-\S+)/.exec(text);
   if (debian !== null) return readName(debian[1], ` Debian ${debian[1]}${debian[2]}`);
   const words = text
     .replace(/^\s*\[[^\]]*\]/, '')

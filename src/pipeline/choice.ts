@@ -25,6 +25,11 @@ export interface ReleaseChoice {
   variants?: readonly Variant[];
   /** Drop releases as soon as they differ from the record; the newest that never does is wanted. */
   elect: boolean;
+  /**
+   * The releases are the new side and the old one of a comparison, which may be replayed as one. Told
+   * where they part: never, if the old side's replay is the new side's as well.
+   */
+  onParting?: () => void;
 }
 
 /** What one of several replays of a trace may have for itself. */

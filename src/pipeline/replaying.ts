@@ -5,6 +5,7 @@ import type { TraceFormat } from '../formats/format.js';
 import type { IommuFormat } from '../formats/iommuRead.js';
 import type { ReadOptions, ReadTally } from '../formats/read.js';
 import type { Release } from '../kernel/release.js';
+import { mayAgree } from '../replay/agreement.js';
 import { type BootParameter, bootPool } from '../replay/bootPool.js';
 import type { SessionOptions } from '../replay/devices.js';
 import type { DeviceOverride, PoolOverride } from '../replay/geometry.js';
@@ -22,6 +23,7 @@ import {
   WRONG_FAVOURITE,
 } from './election.js';
 import type { TraceFeed } from './feed.js';
+import { createPair, PARTED, type Pair } from './together.js';
 
 /** What the user says about a trace, besides the release to replay it in. */
 export interface ReplaySettings {
@@ -93,16 +95,24 @@ export async function replayFeed<W>(
           onIommu(record);
         };
   }
+  let info = emptyTraceInfo();
+  const sides: SidesOfReadings<W> = { pair: undefined, runs: [], canRepeat: feed.canRepeat };
   for (;;) {
-    const info = emptyTraceInfo();
-    const player = createPlayer(info, settings, choose, attach, haste);
+    const player = createPlayer(info, settings, choose, attach, haste, sides);
     try {
       const tally = await feed.run(info, readOptionsOf(settings, eachOnce()), player.run);
       return { info, trace: summaryOf(feed, tally, info), ...player.finish() };
     } catch (error) {
-      if (error !== WRONG_FAVOURITE) throw error;
+      if (error === WRONG_FAVOURITE) {
+        haste *= LESS_HASTE;
+        info = emptyTraceInfo();
+      } else if (error === PARTED) {
+        // The sides live on, and know this object.
+        Object.assign(info, emptyTraceInfo());
+      } else {
+        throw error;
+      }
     }
-    haste *= LESS_HASTE;
   }
 }
 
@@ -115,6 +125,13 @@ function summaryOf(feed: TraceFeed, tally: ReadTally, info: TraceInfo): TraceSum
     skipped: info.problems.count,
     otherLines: info.otherLines,
   };
+}
+
+/** The two sides of a comparison, which live on where their trace is read again. */
+interface SidesOfReadings<W> {
+  pair: Pair | undefined;
+  runs: Watched<W>[];
+  canRepeat: boolean;
 }
 
 /** Plays the events of one reading. */
@@ -131,6 +148,7 @@ function createPlayer<W>(
   choose: (info: TraceInfo) => ReleaseChoice,
   attach: (session: Session) => W,
   haste: number,
+  sides: SidesOfReadings<W>,
 ): Player<W> {
   let choice: ReleaseChoice | undefined;
   let runs: Watched<W>[] = [];
@@ -156,7 +174,26 @@ function createPlayer<W>(
     if (recorded !== undefined) finder = createOrderFinder(info, optionsOf(recorded), replay);
     const { releases, variants, elect } = choice;
     begin = (n) => startSession(info, settings, releases[n], variants?.[n], recorded);
-    if (!elect) watchAll(releases);
+    if (sides.pair !== undefined) takeUp(sides.pair);
+    else if (!elect) watchAll(releases);
+    if (choice.onParting !== undefined && sides.pair === undefined) join(choice.onParting);
+  }
+
+  /** The sides of the last reading go on in this one. */
+  function takeUp(pair: Pair): void {
+    runs = sides.runs;
+    pair.rewind();
+  }
+
+  /** Two sides are one for now, if they can be. */
+  function join(onParting: () => void): void {
+    const [fresh, old] = runs.map(({ session }) => session);
+    if (sides.canRepeat && mayAgree(info, old.options, fresh.options)) {
+      sides.pair = createPair(info, fresh, old, onParting);
+      sides.runs = runs;
+    } else {
+      onParting();
+    }
   }
 
   function watchAll(releases: readonly Release[]): void {
@@ -184,6 +221,8 @@ function createPlayer<W>(
     if (choice?.elect) {
       election ??= holdElection(choice, batch);
       election.run(batch);
+    } else if (sides.pair !== undefined) {
+      sides.pair.run(batch);
     } else {
       for (const { session } of runs) session.run(batch);
     }
@@ -203,7 +242,8 @@ function createPlayer<W>(
       finder?.finish();
       const end = election?.end();
       if (end !== undefined) runs = [end.elected];
-      for (const { session } of runs) session.finish();
+      if (sides.pair !== undefined) sides.pair.finish();
+      else for (const { session } of runs) session.finish();
       return { runs, kernelReason: end?.reason ?? choice?.reason };
     },
   };

@@ -2,7 +2,7 @@ import type { Finding } from '../check/finding.js';
 import { hex } from '../events/numbers.js';
 import { DIFF_SCHEMA, type DiffReport, regressionsOf } from '../report/diffReport.js';
 import { inOrderOfRules, type OneSided } from '../report/findingComparison.js';
-import type { Report } from '../report/report.js';
+import type { SideReport } from '../report/report.js';
 import { explanationValue } from './divergence.js';
 import { harmlessJson } from './harmless.js';
 
@@ -63,7 +63,7 @@ function address(value: number | undefined): string | null {
   return value === undefined ? null : hex(value);
 }
 
-function sideValue({ kernel, summary, pools, counts, fragmentation }: Report, name: string) {
+function sideValue({ kernel, summary, pools, counts, fragmentation }: SideReport, name: string) {
   return {
     kernel,
     name,

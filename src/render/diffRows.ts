@@ -2,7 +2,7 @@ import type { Comparison, DifferentAnswer, IndependentDifference } from '../anal
 import { RULES } from '../check/rules.js';
 import { hex } from '../events/numbers.js';
 import type { DiffReport } from '../report/diffReport.js';
-import { mostBroken, type Report } from '../report/report.js';
+import { mostBroken, type SideReport } from '../report/report.js';
 import { counted } from './columns.js';
 import { harmless } from './harmless.js';
 
@@ -106,13 +106,13 @@ export const DEVICE_HEADS = ['device', 'differ', 'by themselves'];
 const SHOWN_DEVICES = 8;
 
 /** Whose addresses differ, most first, and what the rows leave out; no rows for a trace of one device. */
-export function deviceRows({ comparison, old }: DiffReport): {
+export function deviceRows({ comparison }: DiffReport): {
   rows: (string | number)[][];
   more: string;
 } {
   // What has no difference is a hole.
   const devices = comparison.devices.flat();
-  if (old.devices.length < 2) return { rows: [], more: '' };
+  if (!comparison.hasManyDevices) return { rows: [], more: '' };
   devices.sort((a, b) => b.different - a.different);
   const rows = devices
     .slice(0, SHOWN_DEVICES)
@@ -128,9 +128,9 @@ export function totalRows({
   rules,
   causes,
 }: DiffReport): [string, string, string][] {
-  const worst = (report: Report): string =>
+  const worst = (report: SideReport): string =>
     `${Math.round(mostBroken(report.fragmentation.worst).external * 100)} %`;
-  const peak = (report: Report): string =>
+  const peak = (report: SideReport): string =>
     report.pools.flatMap((pool) => pool.usedHiwater ?? []).join(', ');
   const row = (name: string, a: number, b: number): [string, string, string] => [
     name,

@@ -56,6 +56,20 @@ export function emptyForetold(): MapAnswer {
 
 const request = emptyRequest();
 
+/** What of an outcome tells its request. */
+export type Question = Pick<
+  Outcome,
+  | 'line'
+  | 'op'
+  | 'cpu'
+  | 'origAddr'
+  | 'size'
+  | 'allocSize'
+  | 'allocAlignMask'
+  | 'look'
+  | 'recordedAddr'
+>;
+
 /**
  * What a release would answer to the request of an outcome.
  * @param device the outcome's, or one that sees other pools
@@ -63,7 +77,7 @@ const request = emptyRequest();
  */
 export function foretell(
   { release, pageSize }: SessionOptions,
-  outcome: Outcome,
+  outcome: Question,
   device: Device,
   transientBase: number,
   answer: MapAnswer,

@@ -125,10 +125,14 @@ export function resolveDevice(
 
 /** A test for names against a pattern in which `*` is any text and `?` any character. */
 export function globMatcher(pattern: string): (name: string) => boolean {
-  const source = pattern
+  const [first, ...pieces] = pattern
     .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replace(/\*+/g, '.*')
-    .replace(/\?/g, '.');
+    .replace(/\?/g, '.')
+    .split(/\*+/);
+  const last = pieces.pop();
+  // A piece is where it comes first, and is not looked for again: `*a*a*a*b` would else try all ways.
+  const between = pieces.map((piece, n) => `(?=(.*?${piece}))\\${n + 1}`).join('');
+  const source = last === undefined ? first : `${first}${between}.*${last}`;
   const expression = new RegExp(`^${source}$`, 's');
   return (name) => expression.test(name);
 }

@@ -179,7 +179,9 @@ export function holdersOf(table: TakenTable, pool: Pool, slot: number, nslots: n
   const slots = table.bySlot.get(pool);
   if (slots === undefined) return [];
   const holders: Taken[] = [];
-  for (let at = slot - 127; at < slot + nslots; at++) {
+  // A damaged line may ask for billions of slots.
+  const end = Math.min(slot + nslots, pool.nslabs);
+  for (let at = slot - 127; at < end; at++) {
     const taken = slots[at];
     if (taken !== undefined && at + taken.nslots > slot) holders.push(taken);
   }

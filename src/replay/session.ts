@@ -24,7 +24,12 @@ import {
   recordedAddrOf,
   sizeOf,
 } from './allocations.js';
-import { createDeviceTable, type SessionDevice, type SessionOptions } from './devices.js';
+import {
+  createDeviceTable,
+  type DeviceTable,
+  type SessionDevice,
+  type SessionOptions,
+} from './devices.js';
 import { followRecord } from './follow.js';
 import { isReproduced, Match, type Observer, type Outcome } from './outcome.js';
 import type { StartIndexInference } from './startIndex.js';
@@ -63,6 +68,7 @@ export interface Session {
   /** Where transient pools lie: taken from the trace, or invented. */
   transients: TransientBases;
   observers: Observer[];
+  devices: DeviceTable;
   /** A device that has had events, by its number in the trace. */
   device(number: number): Device;
   /** Replays a batch of events, or a part of it. Declarations of the trace may have grown since the last. */
@@ -287,6 +293,7 @@ export function createSession(info: TraceInfo, options: SessionOptions): Session
     totals,
     transients,
     observers,
+    devices,
     device: (number) => devices.list[number].device,
     run(batch, from = 0, to = batch.length) {
       beforeRequest = observers.flatMap((observer) => observer.beforeRequest ?? []);

@@ -2,7 +2,7 @@ import type { Comparison } from '../analysis/comparison.js';
 import type { Level } from '../check/finding.js';
 import { RULES, type RuleId } from '../check/rules.js';
 import type { FindingComparison, OneSided } from './findingComparison.js';
-import type { Report } from './report.js';
+import type { SideReport } from './report.js';
 
 /** Schema of a diff; it changes when a field changes. */
 export const DIFF_SCHEMA = 'swiotlb-replay/diff@1';
@@ -15,9 +15,9 @@ export interface Pair<K> {
 }
 
 /** How two sides answer one trace. */
-export interface DiffReport {
-  old: Report;
-  new: Report;
+export interface DiffReport<R extends SideReport = SideReport> {
+  old: R;
+  new: R;
   /** What to call the sides: by what sets them apart. */
   names: { old: string; new: string };
   comparison: Comparison;
@@ -34,13 +34,13 @@ export interface DiffReport {
  * Puts two reports of one trace side by side.
  * @param names what to call sides of one release with the same pools
  */
-export function diffReports(
-  old: Report,
-  fresh: Report,
+export function diffReports<R extends SideReport>(
+  old: R,
+  fresh: R,
   comparison: Comparison,
   findings: FindingComparison,
   names: DiffReport['names'],
-): DiffReport {
+): DiffReport<R> {
   return {
     old,
     new: fresh,
@@ -54,14 +54,14 @@ export function diffReports(
 }
 
 /** Counts of every rule that either report has, in the order of the table of rules. */
-export function rulePairs(old: Report, fresh: Report): Pair<RuleId>[] {
+export function rulePairs(old: SideReport, fresh: SideReport): Pair<RuleId>[] {
   return (Object.keys(RULES) as RuleId[])
     .map((name) => ({ name, old: old.counts.get(name) ?? 0, new: fresh.counts.get(name) ?? 0 }))
     .filter((pair) => pair.old + pair.new > 0);
 }
 
 /** Refused requests by cause, of either report. */
-export function causePairs(old: Report, fresh: Report): Pair<string>[] {
+export function causePairs(old: SideReport, fresh: SideReport): Pair<string>[] {
   const names = [...new Set([...old.causes.keys(), ...fresh.causes.keys()])].sort();
   return names.map((name) => ({
     name,
@@ -71,7 +71,11 @@ export function causePairs(old: Report, fresh: Report): Pair<string>[] {
 }
 
 /** Releases, else what is not the same in pools, else what the caller says. */
-function sideNames(old: Report, fresh: Report, names: DiffReport['names']): DiffReport['names'] {
+function sideNames(
+  old: SideReport,
+  fresh: SideReport,
+  names: DiffReport['names'],
+): DiffReport['names'] {
   if (old.kernel !== fresh.kernel) return { old: old.kernel, new: fresh.kernel };
   for (const [n, pool] of old.pools.entries()) {
     const differing = poolFacts(pool).filter((fact, at) => fact !== poolFacts(fresh.pools[n])[at]);
@@ -82,7 +86,7 @@ function sideNames(old: Report, fresh: Report, names: DiffReport['names']): Diff
   return names;
 }
 
-function poolFacts(pool: Report['pools'][number] | undefined): string[] {
+function poolFacts(pool: SideReport['pools'][number] | undefined): string[] {
   if (pool === undefined) return [];
   const areas = pool.areas === 1 ? '1 area' : `${pool.areas} areas`;
   return [`${pool.nslabs} slots`, areas, `at 0x${pool.base.toString(16)}`];

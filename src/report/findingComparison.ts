@@ -19,6 +19,8 @@ export interface FindingComparison {
   /** To be told the findings of a side; its observer has to stand before the checks. */
   new: { observer: Observer; watch: FindingWatch };
   old: { observer: Observer; watch: FindingWatch };
+  /** As long as it is set the old side stands for both, and what is found on the new one is the same. */
+  isOne: boolean;
   /** To be called after both have come to their end. */
   finish(): void;
 }
@@ -48,6 +50,11 @@ export function compareFindings(keep: number): FindingComparison {
   let isOldAhead = false;
 
   function tellNew(rule: RuleId, kept: Finding | undefined, describe: () => Finding): void {
+    if (comparison.isOne) {
+      // It will not be shown, but counts among those that might have been.
+      if (kept === undefined) isWorthIt(rule);
+      return;
+    }
     const finding = kept ?? (isWorthIt(rule) ? describe() : undefined);
     const key = keyOf(rule, newLine, kept);
     const entry = waiting.get(key) ?? { rule, count: 0, findings: [] };
@@ -64,6 +71,7 @@ export function compareFindings(keep: number): FindingComparison {
   }
 
   function tellOld(rule: RuleId, kept: Finding | undefined, describe: () => Finding): void {
+    if (comparison.isOne) return;
     const key = keyOf(rule, oldLine, kept);
     const entry = waiting.get(key);
     if (entry === undefined) {
@@ -101,13 +109,15 @@ export function compareFindings(keep: number): FindingComparison {
     oldLine = line;
   }
 
-  return {
+  const comparison: FindingComparison = {
     appeared,
     vanished,
+    isOne: false,
     new: { observer: observerOf(newAt), watch: tellNew },
     old: { observer: observerOf(oldAt), watch: tellOld },
     finish: settle,
   };
+  return comparison;
 }
 
 function createOneSided(): OneSided {

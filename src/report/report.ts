@@ -84,6 +84,19 @@ export interface Report {
   pictures?: Pictures;
 }
 
+/** What a comparison tells of each of its sides. */
+export type SideReport = Pick<
+  Report,
+  | 'trace'
+  | 'kernel'
+  | 'pools'
+  | 'counts'
+  | 'causes'
+  | 'doubleAllocatedPages'
+  | 'fragmentation'
+  | 'summary'
+>;
+
 /** The pool that is most broken up, for a report that has room for one. */
 export function mostBroken(pools: readonly PoolFragmentation[]): PoolFragmentation {
   return pools.reduce((a, b) => (b.external > a.external ? b : a));

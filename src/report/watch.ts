@@ -4,20 +4,23 @@ import { watchTimeline } from '../analysis/timelineWatch.js';
 import { usageOf } from '../analysis/usage.js';
 import { whoOf } from '../analysis/who.js';
 import { CHECKS } from '../check/check.js';
-import { createFindingLog, type FindingWatch } from '../check/finding.js';
+import { createFindingLog, type FindingLog, type FindingWatch } from '../check/finding.js';
 import type { TraceInfo } from '../events/trace.js';
 import type { Session } from '../replay/session.js';
 import type { Allocator } from '../swiotlb/allocator.js';
 import type { Pool } from '../swiotlb/pool.js';
 import { type KeepRows, recordAllocations } from './allocationRows.js';
 import { watchForPictures } from './pictures.js';
-import type { PoolReport, Report, TraceSummary } from './report.js';
+import type { PoolReport, Report, SideReport, TraceSummary } from './report.js';
 
-/** Everything that watches a session for its report. */
-export interface ReportWatch {
+/** Everything that watches a session for its report, or for what a comparison needs of that. */
+export interface SideWatch<R extends SideReport = SideReport> {
   /** The report, once the session is finished. */
-  report(trace: TraceSummary, info: TraceInfo, kernelReason: string | undefined): Report;
+  report(trace: TraceSummary, info: TraceInfo, kernelReason: string | undefined): R;
 }
+
+/** Everything that watches a session for its whole report. */
+export type ReportWatch = SideWatch<Report>;
 
 /**
  * Attaches all checks and statistics to a session.
@@ -31,42 +34,58 @@ export function watchForReport(
   withPictures = false,
 ): ReportWatch {
   const log = createFindingLog(watchFinding);
-  const causes = countCauses();
-  const fragmentation = watchFragmentation(session);
+  const side = watchSide(session, log);
   const timeline = watchTimeline(session);
   const rows = recordAllocations(session, keepRows);
-  session.observers.push(
-    ...CHECKS.map((check) => check(session, log)),
-    fragmentation,
-    timeline,
-    rows,
-    causes,
-  );
+  session.observers.push(timeline, rows);
   const pictures = withPictures ? watchForPictures(session) : undefined;
 
   return {
     report(trace, info, kernelReason) {
-      const { totals, options, allocators } = session;
       const occupancy = timeline.timeline();
       const devices = timeline.books.map(usageOf);
       return {
-        trace,
-        kernel: options.release.name,
+        ...side.report(trace, info, kernelReason),
         kernelReason,
-        pageSize: options.pageSize,
-        pools: allocators.flatMap((allocator) => poolReports(allocator)),
+        pageSize: session.options.pageSize,
         devices,
         allocations: rows,
         findings: log.kept,
-        counts: log.counts,
-        causes: causes.counts,
-        doubleAllocatedPages: [...log.doubleAllocatedPages].sort((a, b) => a - b),
         assumptions: [...info.assumptions, ...session.assumptions],
         losses: info.losses,
         problems: info.problems.first,
-        fragmentation: { end: fragmentation.end, worst: fragmentation.worst },
         timeline: occupancy,
         who: whoOf(session, timeline, occupancy, devices),
+        ...(pictures && { pictures: pictures() }),
+      };
+    },
+  };
+}
+
+/**
+ * Attaches to a session all checks, and the statistics that a comparison tells of both its sides.
+ * @param watchFinding told every finding
+ */
+export function watchForComparison(session: Session, watchFinding: FindingWatch): SideWatch {
+  return watchSide(session, createFindingLog(watchFinding));
+}
+
+function watchSide(session: Session, log: FindingLog): SideWatch {
+  const causes = countCauses();
+  const fragmentation = watchFragmentation(session);
+  const checks = CHECKS.map((check) => check(session, log));
+  session.observers.push(...checks, fragmentation, causes);
+  return {
+    report(trace) {
+      const { totals, options, allocators } = session;
+      return {
+        trace,
+        kernel: options.release.name,
+        pools: allocators.flatMap((allocator) => poolReports(allocator)),
+        counts: log.counts,
+        causes: causes.counts,
+        doubleAllocatedPages: [...log.doubleAllocatedPages].sort((a, b) => a - b),
+        fragmentation: { end: fragmentation.end, worst: fragmentation.worst },
         summary: {
           maps: totals.maps,
           unmaps: totals.unmaps,
@@ -76,7 +95,6 @@ export function watchForReport(
           recorded: totals.recorded,
           mismatches: totals.mismatches,
         },
-        ...(pictures && { pictures: pictures() }),
       };
     },
   };

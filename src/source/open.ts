@@ -82,6 +82,9 @@ async function openOrigin(origin: Origin): Promise<Source> {
     const readOpen: ReadBytes = (...to) => {
       const count = closed ? 0 : origin.read(...to);
       tally.taken = (tally.taken ?? 0) + count;
+      if (count === 0 && !closed && size !== undefined && tally.taken < size) {
+        tally.truncated ??= 'the file became shorter while it was read';
+      }
       return count;
     };
     let head = await readHead(readOpen);
@@ -142,8 +145,10 @@ function fileSize(name: string, fd: number): number | undefined {
 
 /** The system's own words for an error, without Node's prefix and path. */
 function reason(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.replace(/^[A-Z0-9]+: /, '').replace(/, \w+( '.*')?$/s, '');
+  const { message, syscall } = error as NodeJS.ErrnoException;
+  const text = message.replace(/^[A-Z0-9]+: /, '');
+  const path = text.indexOf(`, ${syscall}`);
+  return path < 0 ? text : text.slice(0, path);
 }
 
 function readFromFd(name: string, fd: number): ReadBytes {

@@ -65,6 +65,17 @@ describe('double-allocated-page', () => {
     expect(report.doubleAllocatedPages).toEqual([0x80000000]);
   });
 
+  it('ends with the pool, where the page that is handed out does not', async () => {
+    const { found } = await owned(
+      'v6.2',
+      `#pool name=default base=0xfff90800 nslabs=16 index=1
+       dev,op,orig_addr,size,tlb_addr
+       net,alloc,,32768,0x4000000000000
+       net,map,0x100000,4096,0x4000000100000`,
+    );
+    expect(found).toEqual([]);
+  });
+
   it('is silent about two maps in the halves of one page, and about a map before an aligned one', async () => {
     const trace = `
       #pool name=default base=0x80000000 nslabs=16 index=0

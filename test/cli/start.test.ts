@@ -26,7 +26,7 @@ describe('the start', () => {
   test.each(['--version', '--help'])('loads commander and little else for %s', (word) => {
     const loaded = loadedBy(word);
     expect(loaded).toContain('main.js');
-    expect(loaded.length).toBeLessThan(5);
+    expect(loaded.length).toBeLessThan(6);
     expect(loaded).not.toContain('model.js');
   });
 

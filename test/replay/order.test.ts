@@ -235,6 +235,12 @@ describe('releases that are missing', () => {
     expect(info.losses).toMatchObject([{ line: 50, events: 1 }]);
   });
 
+  test('are looked for in the pool alone, whatever size a damaged line names', () => {
+    const rows = rowsFrom([[1, 'map', 0], [2, 'map', 2, { slots: 2 ** 34 }], ...taken.slice(1)]);
+    const { session } = replayOrdered(infoOf(4, 1, lossy), rows, RELEASE);
+    expect(session.totals).toMatchObject({ maps: 5, failed: 1 });
+  });
+
   test('do not follow from unmaps of what is not mapped, or not there', () => {
     const rows = rowsFrom([
       [1, 'map', 0, { slots: 4 }],

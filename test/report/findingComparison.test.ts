@@ -86,6 +86,25 @@ describe('findings of two replays', () => {
     expect(compared.appeared.counts.size + compared.vanished.counts.size).toBe(0);
   });
 
+  it('are the same where one side stood for both at first, however many it was', () => {
+    const [apart, asOne] = [compareFindings(20_000), compareFindings(20_000)];
+    const lines = Array.from({ length: 9_998 }, (_, n) => n + 1);
+    tell(apart.new, 'pool-full', lines);
+    tell(apart.old, 'pool-full', lines);
+    asOne.isOne = true;
+    tell(asOne.old, 'pool-full', lines);
+    tell(asOne.new, 'pool-full', lines);
+    asOne.isOne = false;
+    for (const compared of [apart, asOne]) {
+      tell(compared.new, 'pool-full', [10_001, 10_002, 10_003]);
+      tell(compared.old, 'page-alignment', [10_001]);
+      compared.finish();
+    }
+    expect(asOne.appeared.first).toHaveLength(2);
+    expect(shown(asOne.appeared)).toEqual(shown(apart.appeared));
+    expect(shown(asOne.vanished)).toEqual(shown(apart.vanished));
+  });
+
   it('are what the two lists of findings have alone', async () => {
     const pairs = fc.tuple(fc.constantFrom(...RELEASE_NAMES), fc.constantFrom(...RELEASE_NAMES));
     await fc.assert(

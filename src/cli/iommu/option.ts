@@ -1,7 +1,7 @@
-import { InvalidArgumentError, Option } from 'commander';
+import { InvalidArgumentError, type Option } from 'commander';
 import { PAGE_SIZES } from '../../kernel/constants.js';
 import type { IommuOverride } from '../../replay/iommuOverrides.js';
-import { collect, flagOf, maskOf, numberBelow, readPairs } from '../pairs.js';
+import { flagOf, maskOf, numberBelow, readPairs, repeatable } from '../pairs.js';
 
 function granuleOf(text: string): number {
   const kib = /^(\d{1,2})k$/i.exec(text);
@@ -50,11 +50,10 @@ function parseIommu(text: string): IommuOverride {
 
 /** `--iommu`: what the user says about every domain of an IOMMU trace. */
 export function iommuOption(): Option {
-  return new Option(
+  return repeatable(
     '--iommu <K=V,...>',
     'for IOMMU traces: granule= lazy= forcedac= pci= start_pfn= aperture_end= bus_dma_limit= of\n' +
-      'every domain, instead of what the trace declares; repeatable',
-  )
-    .argParser(collect(parseIommu))
-    .default([]);
+      'every domain, instead of what the trace declares',
+    parseIommu,
+  );
 }

@@ -1,7 +1,7 @@
 import { Chalk } from 'chalk';
 import { areDifferent, type DiffReport, totalOf } from '../../report/diffReport.js';
 import type { OneSided } from '../../report/findingComparison.js';
-import { mostBroken } from '../../report/report.js';
+import { mostBroken, type Report } from '../../report/report.js';
 import { verdictWords } from '../diff.js';
 import { differenceHeads, differenceRows, moreDifferences, totalRows } from '../diffRows.js';
 import { divergenceWords, sideWords } from '../divergence.js';
@@ -32,7 +32,7 @@ const SHOWN = 40;
 type Sides = readonly [old: Drawing, fresh: Drawing];
 
 /** What two releases, or two pools, make of a trace: side by side. */
-export function renderDiffHtml(diff: DiffReport): Iterable<string> {
+export function renderDiffHtml(diff: DiffReport<Report>): Iterable<string> {
   const { old, new: fresh, names } = diff;
   const colours = coloursOf([old, fresh]);
   const sides: Sides = [
@@ -60,7 +60,7 @@ function rangeOf(sides: Sides, number: number): SlotRange {
   };
 }
 
-function* sections(diff: DiffReport, sides: Sides): Generator<Markup> {
+function* sections(diff: DiffReport<Report>, sides: Sides): Generator<Markup> {
   const [old, fresh] = sides;
   const { path } = diff.old.trace;
   yield html`<header><h1>swiotlb-replay: ${path}, ${old.name} and ${fresh.name}</h1>${verdict(diff)}${lossNotice(diff.old)}
@@ -77,7 +77,7 @@ ${beside(sides, (side) => html`<h3>All with ${side.name}</h3>${side.report.count
 }
 
 /** Causes stand below the failures that they are of, which blanks do not show here. */
-function totals(diff: DiffReport): string[][] {
+function totals(diff: DiffReport<Report>): string[][] {
   return totalRows(diff).map(([name, ...counts]) => [name.replace(/^ +/, 'failed: '), ...counts]);
 }
 
@@ -85,7 +85,7 @@ function beside(sides: Sides, draw: (side: Drawing) => Markup): Markup {
   return html`<div class="sides">${sides.map((side) => html`<div>${draw(side)}</div>`)}</div>`;
 }
 
-function verdict(diff: DiffReport): Markup {
+function verdict(diff: DiffReport<Report>): Markup {
   const { old, new: fresh, names } = diff;
   const changed = areDifferent(diff)
     ? verdictWords(diff, new Chalk({ level: 0 }))
@@ -100,7 +100,7 @@ function occupancy(sides: Sides): Markup {
 ${beside(sides, (side) => html`<h3>${side.name}</h3>${chartFigure(side, peak)}${side.occupancy.pools.map((_, n) => mapFigure(side, n, rangeOf(sides, n)))}`)}</section>`;
 }
 
-function differences(diff: DiffReport): Markup {
+function differences(diff: DiffReport<Report>): Markup {
   const rows = differenceRows(diff, SHOWN);
   if (rows.length === 0) return html``;
   const { divergence } = diff.comparison;

@@ -1,6 +1,7 @@
 import type { PoolOccupancy } from '../../analysis/occupancyMap.js';
 import type { Timeline } from '../../analysis/timeline.js';
 import { hex } from '../../events/numbers.js';
+import { harmless } from '../harmless.js';
 import { AXIS_HEIGHT, axis, percentOf, timeWords } from './axis.js';
 import { NAMED } from './colours.js';
 import type { Drawing } from './drawing.js';
@@ -122,7 +123,7 @@ export function mapData(drawing: Drawing, number: number, range: SlotRange): obj
     span: columns.span,
     events: columns.events,
     levels: LEVELS,
-    names: colours.names,
+    names: colours.names.map(harmless),
     cells: packedCells(occupancy, pool, colours),
     firstLines: [...columns.firstLine],
     lastLines: [...columns.lastLine],
