@@ -132,7 +132,7 @@ export function writeDmaIommu(path, load) {
       const mapped = mapPage(system, devices[device], phys, size, dir, 0);
       if (typeof mapped === 'string') throw new Error(mapped);
       write('map_page', buffer, mapped.address, hex(mapped.phys));
-      return mapped.address;
+      return { ...mapped.address };
     },
     unmap(buffer) {
       const { device, size, dir, cpu, address } = buffer;

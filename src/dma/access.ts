@@ -1,4 +1,4 @@
-import { Right, runAt } from '../iommu/pageTable.js';
+import { Right, runAt, runsOf } from '../iommu/pageTable.js';
 import type { DeviceAddress, DmaDevice } from './device.js';
 import { type Piece, read, write } from './memory.js';
 import type { DmaSystem } from './system.js';
@@ -130,10 +130,8 @@ export function exposed(
   owned: readonly ByteRange[],
 ): Piece[] {
   const reachable: ByteRange[] = [];
-  for (const block of table.runs.blocks) {
-    for (const { lo, hi, phys } of block) {
-      reachable.push({ start: phys, length: (hi - lo + 1) * table.granule });
-    }
+  for (const { lo, hi, phys } of runsOf(table)) {
+    reachable.push({ start: phys, length: (hi - lo + 1) * table.granule });
   }
   const own = join(owned);
   const foreign = reachable.flatMap((range) => subtract(range, own));

@@ -1,4 +1,5 @@
 import { IO_TLB_SHIFT, IO_TLB_SIZE } from '../kernel/constants.js';
+import { emptyFills } from '../kernel/padding.js';
 import { findPool } from '../swiotlb/allocator.js';
 import { mapSingle, unmapSingle } from '../swiotlb/calls.js';
 import { type Pool, slotAt } from '../swiotlb/pool.js';
@@ -93,7 +94,8 @@ export function releaseBounce(
   unmapSingle(device.bouncer, address, believed, released);
   if (released.pool === undefined || released.slot < 0) return;
   const orig = origAddrsOf(system, released.pool);
-  orig.fill(Number.NaN, released.slot, released.slot + released.nslots);
+  const end = Math.min(released.slot + released.nslots, orig.length);
+  for (let slot = released.slot; slot < end; slot++) orig[slot] = Number.NaN;
 }
 
 function roundUp(value: number, granule: number): number {
@@ -114,6 +116,9 @@ export function syncBounce(
   }
 }
 
+/** What one call zeroes; reused. */
+const fills = emptyFills();
+
 /** Zeroes what a release zeroes around a buffer's data. */
 export function zeroPadding(
   system: DmaSystem,
@@ -125,8 +130,9 @@ export function zeroPadding(
 ): void {
   const keepsData = isToDevice(dir) && !skipsSync(attrs);
   const { granule } = device.domain.setup;
-  const fills = system.release.dma.padding(data, size, granule, keepsData);
-  for (const { start, length } of fills) {
+  const count = system.release.dma.padding(data, size, granule, keepsData, fills);
+  for (let n = 0; n < count; n++) {
+    const { start, length } = fills[n];
     if (length < 0) system.effects.strayFills++;
     else zero(system.memory, start, length);
   }

@@ -115,25 +115,30 @@ export function allocCoherent(
     ? takeBlock(system, pages, roundUpPowerOfTwo(count), blocks)
     : takeScattered(system, device, pages, count, blocks);
   if (isTaken) {
-    const address = isContiguous
-      ? mapRange(system, device, blocks[0].start, size, Right.both)
-      : mapBlocks(system, device, blocks, size);
-    if (typeof address !== 'string') return { address, size, isContiguous, blocks };
+    const address = { pfn: 0, offset: 0 };
+    const failure = isContiguous
+      ? mapRange(system, device, blocks[0].start, size, Right.both, address)
+      : mapBlocks(system, device, blocks, size, address);
+    if (failure === undefined) return { address, size, isContiguous, blocks };
     giveBlocks(system, pages, blocks);
-    return address;
+    return failure;
   }
   giveBlocks(system, pages, blocks);
   system.onRefusal?.({ why: 'no-pages', device, size });
   return 'no-pages';
 }
 
-/** Maps blocks behind each other, no further than the size reaches (__iommu_dma_alloc_noncontiguous()). */
+/**
+ * Maps blocks behind each other, no further than the size reaches (__iommu_dma_alloc_noncontiguous());
+ * as mapRange() does it.
+ */
 function mapBlocks(
   system: DmaSystem,
   device: DmaDevice,
   blocks: readonly ByteRange[],
   size: number,
-): DeviceAddress | MapFailure {
+  address: DeviceAddress,
+): MapFailure | undefined {
   const { table } = device;
   const { granule } = table;
   const offset = blocks[0].start % granule;
@@ -151,7 +156,9 @@ function mapBlocks(
     }
     mapped += granules;
   }
-  return { pfn, offset };
+  address.pfn = pfn;
+  address.offset = offset;
+  return undefined;
 }
 
 /** dma_free_coherent() of a device behind an IOMMU. */

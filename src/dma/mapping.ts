@@ -1,6 +1,7 @@
 import { dmaAllocIova, dmaFreeIova, freeFast } from '../iommu/iovaDomain.js';
 import { NO_PFN } from '../iommu/iovaTree.js';
 import { mapGranules, type PageTable, physOf, Right, unmapGranules } from '../iommu/pageTable.js';
+import { offsetIn } from '../kernel/padding.js';
 import { type BounceFailure, isBounced, releaseBounce, takeBounce, zeroPadding } from './bounce.js';
 import type { DeviceAddress, DmaDevice } from './device.js';
 import { Attr, type CacheSync, Dir, type DmaSystem, skipsSync } from './system.js';
@@ -60,14 +61,19 @@ export function takeAddresses(system: DmaSystem, device: DmaDevice, count: numbe
   return pfn;
 }
 
-/** Allocates device addresses for bytes and maps them, with what shares their granules (__iommu_dma_map()). */
+/**
+ * Allocates device addresses for bytes and maps them, with what shares their granules (__iommu_dma_map()).
+ * @param address is filled with where they begin
+ * @returns why it could not be done; undefined where it was
+ */
 export function mapRange(
   system: DmaSystem,
   device: DmaDevice,
   phys: number,
   size: number,
   rights: number,
-): DeviceAddress | MapFailure {
+  address: DeviceAddress,
+): MapFailure | undefined {
   const { table } = device;
   const { granule } = table;
   if (system.release.dma.refusesWideAlignMask && device.minAlignMask > granule - 1) {
@@ -75,7 +81,7 @@ export function mapRange(
     system.onRefusal?.({ why: 'wide-align-mask', device, size });
     return 'wide-align-mask';
   }
-  const offset = phys % granule;
+  const offset = offsetIn(phys, granule);
   const count = granulesOf(granule, offset, size);
   const pfn = takeAddresses(system, device, count);
   if (pfn === NO_PFN) return 'no-address';
@@ -83,7 +89,9 @@ export function mapRange(
     freeUnmapped(system, device, pfn, count);
     return 'collision';
   }
-  return { pfn, offset };
+  address.pfn = pfn;
+  address.offset = offset;
+  return undefined;
 }
 
 /** Unmaps the granules that hold bytes, and gives their device addresses back (__iommu_dma_unmap()). */
@@ -123,7 +131,7 @@ export function leadsTo({ table }: DmaDevice, { pfn, offset }: DeviceAddress): n
 /** Whether a buffer is bounced: an untrusted device would see what shares its granules. */
 function needsBounce(system: DmaSystem, device: DmaDevice, phys: number, size: number): boolean {
   const { granule } = device.table;
-  const isAligned = phys % granule === 0 && size % granule === 0;
+  const isAligned = offsetIn(phys, granule) === 0 && offsetIn(size, granule) === 0;
   return system.release.dma.bounces && device.untrusted && !isAligned;
 }
 
@@ -144,12 +152,15 @@ export function bounceIn(
   return data;
 }
 
-/** One mapping. */
+/** One mapping, until the next call. */
 export interface Mapped {
   address: DeviceAddress;
   /** Where its first byte leads: into the pool, or to the buffer. */
   phys: number;
 }
+
+/** What was mapped last; reused. */
+const mapped: Mapped = { address: { pfn: 0, offset: 0 }, phys: 0 };
 
 /**
  * Maps one buffer, through the pool if need be; without the maintenance that releases up to v5.15 do
@@ -176,10 +187,13 @@ export function mapOne(
   if (policy.maintainsBounce && !skipsSync(attrs)) {
     maintainCache(system, device, 'device', used, size);
   }
-  const address = mapRange(system, device, used, mappedSize, rightsOf(dir));
-  if (typeof address !== 'string') return { address, phys: used };
+  const failure = mapRange(system, device, used, mappedSize, rightsOf(dir), mapped.address);
+  if (failure === undefined) {
+    mapped.phys = used;
+    return mapped;
+  }
   if (isBounced(device, used)) releaseBounce(system, device, used, size, dir, attrs);
-  return address;
+  return failure;
 }
 
 /**
@@ -194,13 +208,13 @@ export function mapPage(
   dir: number,
   attrs: number,
 ): Mapped | MapFailure {
-  const mapped = mapOne(system, device, phys, size, dir, attrs);
+  const made = mapOne(system, device, phys, size, dir, attrs);
   const maintainsLate = !system.release.dma.maintainsBounce && !skipsSync(attrs);
   // The original address, whatever the device was given.
-  if (maintainsLate && typeof mapped !== 'string') {
+  if (maintainsLate && typeof made !== 'string') {
     maintainCache(system, device, 'device', phys, size);
   }
-  return mapped;
+  return made;
 }
 
 /** Unmaps one buffer and releases its slots (__iommu_dma_unmap_swiotlb()). */

@@ -62,7 +62,13 @@ export function createMemory(start = 0, length = 0): Memory {
 /** The record of a page; -1 for one that is as before the trace. */
 function recordOf({ dense, denseFrom, pages }: Memory, page: number): number {
   const n = page - denseFrom;
-  return n >= 0 && n < dense ? n : (pages.get(page) ?? -1);
+  if (n >= 0 && n < dense) return n;
+  return pages.size === 0 ? -1 : (pages.get(page) ?? -1);
+}
+
+/** Whether bytes from `start` to `end`, not included, are as before the trace, as all that was not written is. */
+function isUnwritten({ dense, denseFrom, pages }: Memory, start: number, end: number): boolean {
+  return pages.size === 0 && (end <= denseFrom * PAGE || start >= (denseFrom + dense) * PAGE);
 }
 
 /** Gives bytes of a page that is not one of the pool's a source, as setPart() does. */
@@ -75,7 +81,7 @@ function setSparse(
   shift: number,
   through: number,
 ): void {
-  let record = pages.get(page);
+  let record = pages.size === 0 ? undefined : pages.get(page);
   if (record === undefined) {
     if (isHome(origin, shift)) return;
     record = takeRecord(parts);
@@ -96,6 +102,7 @@ function fill(
   shift: number,
   through: number,
 ): void {
+  if (isHome(origin, shift) && isUnwritten(memory, start, end)) return;
   let at = start;
   while (at < end) {
     const page = Math.floor(at / PAGE);
@@ -178,16 +185,16 @@ function gatherPage(
   start: number,
   end: number,
 ): void {
-  const { count, bounds, sources } = loadPage(parts, record);
+  const { count, from, bounds, sources } = loadPage(parts, record);
   let at = start;
-  for (let n = 0; n < count; n++) {
+  for (let n = from; n < from + count; n++) {
     const lo = first + (bounds[n] >>> PAGE_SHIFT);
     const behind = first + (bounds[n] % PAGE) + 1;
     if (behind <= at || lo >= end) continue;
     if (lo > at) addPiece(at, lo, Origin.before, 0, 0);
-    const from = Math.max(at, lo);
+    const left = Math.max(at, lo);
     at = Math.min(behind, end);
-    addPiece(from, at, sources[3 * n], sources[3 * n + 1], sources[3 * n + 2]);
+    addPiece(left, at, sources[3 * n], sources[3 * n + 1], sources[3 * n + 2]);
   }
   if (at < end) addPiece(at, end, Origin.before, 0, 0);
 }
@@ -196,6 +203,10 @@ function gatherPage(
 function gather(memory: Memory, start: number, length: number): void {
   gathered.count = 0;
   const end = start + length;
+  if (length > 0 && isUnwritten(memory, start, end)) {
+    addPiece(start, end, Origin.before, 0, 0);
+    return;
+  }
   let at = start;
   while (at < end) {
     const page = Math.floor(at / PAGE);

@@ -43,7 +43,8 @@ const WHOLE = PAGE - 1;
 /** The parts of one page, in order. */
 export interface LoadedPage {
   count: number;
-  /** As in PageParts. */
+  /** The number of the first of them in these, which are as in PageParts. */
+  from: number;
   bounds: Uint32Array;
   sources: Float64Array;
 }
@@ -52,6 +53,7 @@ export interface LoadedPage {
 function emptyPage(): LoadedPage {
   return {
     count: 0,
+    from: 0,
     bounds: new Uint32Array(PAGE + 2),
     sources: new Float64Array(3 * (PAGE + 2)),
   };
@@ -62,9 +64,14 @@ export function isHome(origin: number, shift: number): boolean {
   return origin === BEFORE && shift === 0;
 }
 
-/** A page as it is, and as it becomes; reused. */
-const loaded = emptyPage();
+/** A page as it is, and as it becomes; reused. Parts that lie in several records are put together first. */
+const loaded: LoadedPage = { ...emptyPage() };
+const gathered = emptyPage();
 const changed = emptyPage();
+
+/** All of it zeroed. */
+const zeroed = emptyPage();
+addPart(zeroed, 0, WHOLE, ZEROED, 0, 0);
 
 /** Records of pages that are as before the trace; the first `length` are in use. */
 export function createPageParts(length: number): PageParts {
@@ -117,25 +124,39 @@ function clear(parts: PageParts, record: number): void {
   parts.unused.push(rest);
 }
 
-/** The parts of a record's page, until the next page is loaded; a hot path. */
+/** The parts of a record's page, until that changes or the next page is loaded; a hot path. */
 export function loadPage(parts: PageParts, record: number): LoadedPage {
-  const { states, bounds, sources, more } = parts;
-  loaded.count = 0;
-  if (states[record] === State.zeroed) {
-    addPart(loaded, 0, WHOLE, ZEROED, 0, 0);
-    return loaded;
-  }
+  const state = parts.states[record];
+  if (state <= ROOM) return show(state, ROOM * record, parts);
+  if (state === State.zeroed) return show(1, 0, zeroed);
+  return show(gather(parts, record), 0, gathered);
+}
+
+function show(
+  count: number,
+  from: number,
+  { bounds, sources }: Pick<LoadedPage, 'bounds' | 'sources'>,
+): LoadedPage {
+  loaded.count = count;
+  loaded.from = from;
+  loaded.bounds = bounds;
+  loaded.sources = sources;
+  return loaded;
+}
+
+/** Puts the parts of a page that goes on in other records together; how many there are. */
+function gather({ states, bounds, sources, more }: PageParts, record: number): number {
+  let to = 0;
   for (let at = record; ; at = more.get(at) as number) {
     const goesOn = states[at] === State.goesOn;
     const count = goesOn ? ROOM : states[at];
-    for (let n = ROOM * at; n < ROOM * at + count; n++) {
-      const to = loaded.count++;
-      loaded.bounds[to] = bounds[n];
-      loaded.sources[3 * to] = sources[3 * n];
-      loaded.sources[3 * to + 1] = sources[3 * n + 1];
-      loaded.sources[3 * to + 2] = sources[3 * n + 2];
+    for (let n = ROOM * at; n < ROOM * at + count; n++, to++) {
+      gathered.bounds[to] = bounds[n];
+      gathered.sources[3 * to] = sources[3 * n];
+      gathered.sources[3 * to + 1] = sources[3 * n + 1];
+      gathered.sources[3 * to + 2] = sources[3 * n + 2];
     }
-    if (!goesOn) return loaded;
+    if (!goesOn) return to;
   }
 }
 
@@ -197,6 +218,12 @@ function keepPart(n: number, lo: number, hi: number): void {
   addPart(changed, lo, hi, sources[3 * n], sources[3 * n + 1], sources[3 * n + 2]);
 }
 
+/** Whether no part of the loaded page goes beyond the bytes from `lo` to `hi`. */
+function isAllWithin(lo: number, hi: number): boolean {
+  const { count, from, bounds } = loaded;
+  return bounds[from] >= lo * PAGE && bounds[from + count - 1] % PAGE <= hi;
+}
+
 /**
  * Gives the bytes from `lo` to `hi` of a record's page a source; a hot path.
  * @param origin as in Piece; bytes from before the trace that are where they were have no part
@@ -210,48 +237,67 @@ export function setPart(
   shift: number,
   through: number,
 ): void {
-  const { states, bounds, sources } = parts;
+  const state = parts.states[record];
   const isWhole = lo === 0 && hi === WHOLE;
-  if (isWhole || states[record] === 0) {
-    clear(parts, record);
-    if (isHome(origin, shift)) return;
-    if (isWhole && origin === ZEROED) {
-      states[record] = State.zeroed;
-      return;
-    }
-    const at = ROOM * record;
-    bounds[at] = lo * PAGE + hi;
-    sources[3 * at] = origin;
-    sources[3 * at + 1] = shift;
-    sources[3 * at + 2] = through;
-    states[record] = 1;
+  if (isWhole || state === 0) {
+    setOnly(parts, record, lo, hi, origin, shift, through);
     return;
   }
-  if (states[record] === State.zeroed && origin === ZEROED) return;
-  loadPage(parts, record);
+  if (state === State.zeroed && origin === ZEROED) return;
+  const { count, from, bounds } = loadPage(parts, record);
+  if (isAllWithin(lo, hi)) {
+    setOnly(parts, record, lo, hi, origin, shift, through);
+    return;
+  }
   changed.count = 0;
-  let n = 0;
-  for (; n < loaded.count && loaded.bounds[n] < lo * PAGE; n++) {
-    const first = loaded.bounds[n] >>> PAGE_SHIFT;
-    const last = loaded.bounds[n] % PAGE;
+  const end = from + count;
+  let n = from;
+  for (; n < end && bounds[n] < lo * PAGE; n++) {
+    const first = bounds[n] >>> PAGE_SHIFT;
+    const last = bounds[n] % PAGE;
     keepPart(n, first, Math.min(last, lo - 1));
     if (last > hi) break;
   }
   if (!isHome(origin, shift)) addPart(changed, lo, hi, origin, shift, through);
-  for (; n < loaded.count; n++) {
-    const first = loaded.bounds[n] >>> PAGE_SHIFT;
-    const last = loaded.bounds[n] % PAGE;
+  for (; n < end; n++) {
+    const first = bounds[n] >>> PAGE_SHIFT;
+    const last = bounds[n] % PAGE;
     keepPart(n, Math.max(first, hi + 1), last);
   }
   storeChanged(parts, record);
 }
 
+/** The same for a page of which nothing else is left. */
+function setOnly(
+  parts: PageParts,
+  record: number,
+  lo: number,
+  hi: number,
+  origin: number,
+  shift: number,
+  through: number,
+): void {
+  const { states, bounds, sources } = parts;
+  clear(parts, record);
+  if (isHome(origin, shift)) return;
+  if (origin === ZEROED && lo === 0 && hi === WHOLE) {
+    states[record] = State.zeroed;
+    return;
+  }
+  const at = ROOM * record;
+  bounds[at] = lo * PAGE + hi;
+  sources[3 * at] = origin;
+  sources[3 * at + 1] = shift;
+  sources[3 * at + 2] = through;
+  states[record] = 1;
+}
+
 /** Whether the bytes from `lo` to `hi` of a record's page are zeroed; a hot path. */
 export function isPartZeroed(parts: PageParts, record: number, lo: number, hi: number): boolean {
-  if (parts.states[record] === State.zeroed) return true;
-  const { count, bounds, sources } = loadPage(parts, record);
+  if (lo > hi || parts.states[record] === State.zeroed) return true;
+  const { count, from, bounds, sources } = loadPage(parts, record);
   let at = lo;
-  for (let n = 0; n < count && at <= hi; n++) {
+  for (let n = from; n < from + count && at <= hi; n++) {
     const last = bounds[n] % PAGE;
     if (last < at) continue;
     if (bounds[n] >= (at + 1) * PAGE || sources[3 * n] !== ZEROED) return false;

@@ -68,7 +68,7 @@ function mapEach(
       }
       return mapped === 'endless' ? mapped : system.release.dma.sgErrors.bounce;
     }
-    segments.push({ address: mapped.address, length });
+    segments.push({ address: { ...mapped.address }, length });
   }
   return segments;
 }

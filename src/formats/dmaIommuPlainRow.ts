@@ -6,9 +6,9 @@ import {
   type DmaRow,
   type PhysPiece,
 } from '../events/iommu.js';
-import { ADDRESS_LIMIT, parseHex, readDecimal, readHex, readNumber } from '../events/numbers.js';
-import { isPlainAddress } from './dmaIommuPlainAddress.js';
-import { problemOfDmaRow } from './iommuRows.js';
+import { ADDRESS_LIMIT, readDecimal, readHex, readNumber } from '../events/numbers.js';
+import { readDeviceAddress, readPlainAddress } from './dmaIommuPlainAddress.js';
+import { DMA_NEEDS, problemOfDmaRow } from './iommuRows.js';
 import type { ReadPlainRow } from './iommuText.js';
 import { NEWLINE, startsWithAt } from './lines.js';
 import { createWordTable, wordNumber } from './traceText/words.js';
@@ -30,7 +30,6 @@ const SEMICOLON = 0x3b;
 const PLUS = 0x2b;
 const DOT = 0x2e;
 const ZERO = 0x30;
-const LOWER_X = 0x78;
 const LAST_ASCII = 0x7e;
 const UPPER_C = 0x43;
 const UPPER_D = 0x44;
@@ -104,9 +103,28 @@ function next(bytes: Buffer, at: number): number {
   return at >= 0 && bytes[at] === COMMA ? at + 1 : -1;
 }
 
+/** Decimal digits that a 32-bit number holds. */
+const SHORT_DIGITS = 9;
+
 /** A number below a limit; NaN for an empty field. */
 function readField(bytes: Buffer, from: number, slot: number, limit: number): number {
   if (from < 0) return -1;
+  // Nearly all are short decimal numbers.
+  let value = bytes[from] - ZERO;
+  let end = from + 1;
+  if (value > 0 && value <= 9) {
+    for (let digit = bytes[end] - ZERO; digit >= 0 && digit <= 9; digit = bytes[++end] - ZERO) {
+      if (end - from === SHORT_DIGITS) return readAnyField(bytes, from, slot, limit);
+      value = value * 10 + digit;
+    }
+  } else if (value !== 0 || (bytes[end] !== COMMA && bytes[end] !== COLON)) {
+    return readAnyField(bytes, from, slot, limit);
+  }
+  numbers[slot] = value;
+  return value < limit ? end : -1;
+}
+
+function readAnyField(bytes: Buffer, from: number, slot: number, limit: number): number {
   numbers[slot] = Number.NaN;
   if (bytes[from] <= COMMA) return from;
   const at = readNumber(bytes, from, numbers, slot);
@@ -115,6 +133,9 @@ function readField(bytes: Buffer, from: number, slot: number, limit: number): nu
 
 /** Digits behind the point of a time that come out exact. */
 const MICROS = 6;
+
+/** What the digits behind the point count, by how many there are. */
+const MICROS_OF_LAST = Float64Array.from({ length: MICROS + 1 }, (_, n) => 10 ** (MICROS - n));
 
 /** Milliseconds of a time in seconds. */
 function readTime(bytes: Buffer, from: number): number {
@@ -125,7 +146,7 @@ function readTime(bytes: Buffer, from: number): number {
     const start = at + 1;
     at = readDecimal(bytes, start, numbers, Slot.part);
     if (at < 0 || at - start > MICROS) return -1;
-    micros = numbers[Slot.part] * 10 ** (MICROS - (at - start));
+    micros = numbers[Slot.part] * MICROS_OF_LAST[at - start];
   }
   numbers[Slot.time] = (numbers[Slot.time] * 1e6 + micros) / 1e3;
   return at;
@@ -175,24 +196,13 @@ function readPhys(bytes: Buffer, from: number): number {
   return at;
 }
 
-/** Hex digits of an address's low 12 bits, and of all of it. */
-const LOW_DIGITS = 3;
-const MOST_DIGITS = 16;
-
 /** A device address of up to 64 bits, and its length. */
 function readDeviceRange(bytes: Buffer, from: number, into: DeviceRange): number {
-  const start = from + 2;
-  if (bytes[from] !== ZERO || bytes[from + 1] !== LOWER_X) return -1;
-  let end = start;
-  while (bytes[end] > COMMA && bytes[end] !== SEMICOLON) end++;
-  if (end - start > MOST_DIGITS) return -1;
-  const middle = Math.max(start, end - LOW_DIGITS);
-  into.page = middle > start ? parseHex(bytes, start, middle) : 0;
-  into.low = parseHex(bytes, middle, end);
-  if (Number.isNaN(into.page) || Number.isNaN(into.low)) return -1;
-  const at = readLength(bytes, end);
+  const at = readDeviceAddress(bytes, from, into);
+  if (at < 0) return -1;
+  const end = readLength(bytes, at);
   into.length = numbers[Slot.length];
-  return at;
+  return end;
 }
 
 function readDma(bytes: Buffer, from: number): number {
@@ -220,19 +230,24 @@ function readDma(bytes: Buffer, from: number): number {
 function readResult(bytes: Buffer, from: number): number {
   row.result = '';
   if (from < 0 || bytes[from] <= COMMA) return from;
+  const at = readPlainAddress(bytes, from, numbers, Slot.part);
+  if (at >= 0 && bytes[at] <= COMMA) {
+    row.result = numbers[Slot.part];
+    return at;
+  }
   let end = from;
   for (; bytes[end] > COMMA; end++) if (bytes[end] > LAST_ASCII) return -1;
-  row.result = isPlainAddress(bytes, from, end)
-    ? parseHex(bytes, from + 2, end)
-    : bytes.toString('latin1', from, end);
+  row.result = bytes.toString('latin1', from, end);
   return end;
 }
 
 /** `copies:bytes`; NaN for an empty field. */
 function readCount(bytes: Buffer, from: number, into: CopyCount): number {
-  into.copies = Number.NaN;
-  into.bytes = Number.NaN;
-  if (from < 0 || bytes[from] <= COMMA) return from;
+  if (from < 0 || bytes[from] <= COMMA) {
+    into.copies = Number.NaN;
+    into.bytes = Number.NaN;
+    return from;
+  }
   let at = readField(bytes, from, Slot.part, SAFE_LIMIT);
   if (at < 0 || bytes[at] !== COLON || bytes[at + 1] <= COMMA) return -1;
   into.copies = numbers[Slot.part];
@@ -327,7 +342,7 @@ export function createPlainDmaRowReader(
     row.leaked = numbers[Slot.leaked];
     row.warn = numbers[Slot.warn];
     row.crc = numbers[Slot.crc];
-    if (problemOfDmaRow(row) !== undefined) return -1;
+    if (problemOfDmaRow(row, DMA_NEEDS[opNumber]) !== undefined) return -1;
     onRow(row);
     return at + 1;
   };

@@ -1,4 +1,4 @@
-import type { DmaRow, IovaRow } from '../events/iommu.js';
+import { DMA_OPS, type DmaRow, type IovaRow } from '../events/iommu.js';
 import { BadField } from './iommuText.js';
 
 /** Bytes of one mapping beyond which a row is not believed: a hostile one must not take hours. */
@@ -113,9 +113,14 @@ const NEEDS = Object.fromEntries(
   Object.entries(ARGUMENTS).map(([op, names]) => [op, needsOf(names.split(' '))]),
 ) as Record<DmaRow['op'], Needs>;
 
+/** What rows of each op must have, by its number in DMA_OPS. */
+export const DMA_NEEDS: readonly Needs[] = DMA_OPS.map((op) => NEEDS[op]);
+
 /** What is wrong with a row of a dma-iommu trace, by its op; undefined where nothing is. */
-export function problemOfDmaRow({ op, id, phys, size, dir }: DmaRow): string | undefined {
-  const needs = NEEDS[op];
+export function problemOfDmaRow(
+  { op, id, phys, size, dir }: DmaRow,
+  needs = NEEDS[op],
+): string | undefined {
   if (needs.id && Number.isNaN(id)) return lack(op, 'id');
   if (needs.phys && phys.length === 0) return lack(op, 'phys');
   if (needs.lengths) {

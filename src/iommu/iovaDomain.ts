@@ -163,9 +163,8 @@ export function dmaFreeIova(
 }
 
 /** Milliseconds at which the domain's next timer or work is due; Infinity where none is armed. */
-export function nextTimer(domain: IovaDomain): number {
-  const work = nextDepotWork(domain.magazines);
-  return Math.min(domain.queue.due, work?.due ?? Number.POSITIVE_INFINITY);
+export function nextTimer({ queue, magazines }: IovaDomain): number {
+  return Math.min(queue.due, magazines.due);
 }
 
 /** Runs the domain's next timer or work; one must be armed. */

@@ -1,4 +1,3 @@
-import type { IovaPolicy } from '../kernel/iommuRelease.js';
 import { freeRange, type IovaTree, NO_PFN } from './iovaTree.js';
 
 /** Sizes that are cached: classes 0 to 5, up to 32 pfns (IOVA_RANGE_CACHE_MAX_SIZE). */
@@ -34,6 +33,8 @@ export interface Magazines {
   classes: SizeCache[];
   /** CPUs that are online. */
   cpus: number;
+  /** When the first depot is trimmed; Infinity where no work is armed. */
+  due: number;
 }
 
 /** What one run of the depot work did. */
@@ -57,7 +58,7 @@ export function createMagazines(tree: IovaTree, cpus: number): Magazines {
     hits: 0,
     misses: 0,
   }));
-  return { tree, classes, cpus };
+  return { tree, classes, cpus, due: Number.POSITIVE_INFINITY };
 }
 
 function ownCache(cache: SizeCache, cpu: number): CpuCache {
@@ -129,16 +130,18 @@ function takeFrom(cache: SizeCache, cpu: number, size: number, lastAllowed: numb
 
 /** A full magazine for the depot; with a depot of fixed size, maybe one for the tree instead. */
 function pushToDepot(
-  policy: IovaPolicy,
+  magazines: Magazines,
   cache: SizeCache,
   magazine: number[],
   cpu: number,
   now: number,
 ): number[] | undefined {
+  const { policy } = magazines.tree;
   if (cache.depot.length >= policy.depotCapacity) return magazine;
   cache.depot.push(magazine);
   if (policy.trimsDepot && cache.due === Number.POSITIVE_INFINITY) {
     cache.due = now + DEPOT_DELAY;
+    magazines.due = Math.min(magazines.due, cache.due);
     cache.armedBy = cpu;
   }
   return undefined;
@@ -150,13 +153,14 @@ function pushToDepot(
  * @returns false for a size that is not cached
  */
 export function putCached(
-  { tree, classes }: Magazines,
+  magazines: Magazines,
   cpu: number,
   pfn: number,
   size: number,
   now: number,
 ): boolean {
   if (!isCached(size)) return false;
+  const { tree, classes } = magazines;
   const cache = classes[classOf(size)];
   const own = ownCache(cache, cpu);
   const full = tree.policy.magazineEntries;
@@ -165,7 +169,7 @@ export function putCached(
     if (own.prev.length < full) {
       swap(own);
     } else {
-      overflow = pushToDepot(tree.policy, cache, own.loaded, cpu, now);
+      overflow = pushToDepot(magazines, cache, own.loaded, cpu, now);
       own.loaded = [];
     }
   }
@@ -207,7 +211,8 @@ export function nextDepotWork({ classes }: Magazines): SizeCache | undefined {
 }
 
 /** Trims a depot that is longer than there are CPUs online by one magazine (iova_depot_work_func()). */
-export function runDepotWork({ tree, classes, cpus }: Magazines, cache: SizeCache): DepotWork {
+export function runDepotWork(magazines: Magazines, cache: SizeCache): DepotWork {
+  const { tree, classes, cpus } = magazines;
   const { depot, due, armedBy } = cache;
   const before = depot.length;
   cache.due = Number.POSITIVE_INFINITY;
@@ -215,6 +220,7 @@ export function runDepotWork({ tree, classes, cpus }: Magazines, cache: SizeCach
     giveBack(tree, depot.pop() as number[]);
     cache.due = due + DEPOT_DELAY;
   }
+  magazines.due = Math.min(...classes.map((each) => each.due));
   const number = classes.indexOf(cache);
   return { class: number, cpu: armedBy, time: due, before, after: depot.length };
 }

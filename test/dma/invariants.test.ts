@@ -52,7 +52,7 @@ function mapStep(machine: Machine, device: DmaDevice, one: Step, n: number): Liv
   const [{ phys, length }] = entries;
   const mapped = mapPage(system, device, phys, length, one.dir, 0);
   if (typeof mapped === 'string') return undefined;
-  return { ...live, segments: [{ address: mapped.address, length }], isList: false };
+  return { ...live, segments: [{ address: { ...mapped.address }, length }], isList: false };
 }
 
 function unmapStep({ system }: Machine, device: DmaDevice, live: Live): void {

@@ -81,7 +81,7 @@ export function mapOk(
   startCall(system, system.call + 1, 0, 0);
   const mapped = mapPage(system, device, phys, size, dir, attrs);
   if (typeof mapped === 'string') throw new Error(`not mapped: ${mapped}`);
-  return mapped;
+  return { address: { ...mapped.address }, phys: mapped.phys };
 }
 
 /** Non-zero bytes that a device reaches besides its own. */

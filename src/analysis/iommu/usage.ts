@@ -1,6 +1,6 @@
 import type { DmaRow, IovaRow } from '../../events/iommu.js';
 import { lastPfnFor } from '../../iommu/iovaDomain.js';
-import type { DmaOutcome, DmaSession } from '../../replay/dmaIommu/session.js';
+import type { DmaSession } from '../../replay/dmaIommu/session.js';
 import type { IovaSession } from '../../replay/iova/session.js';
 
 /** What became of the mappings of one device, or of the allocations of one IOVA domain. */
@@ -69,8 +69,6 @@ export function watchIovaUsage(session: IovaSession): MappingUsage[] {
   return usage;
 }
 
-const MAPS: ReadonlySet<DmaRow['op']> = new Set(['map_page', 'map_sg', 'alloc', 'iova_alloc']);
-
 /** Bytes that a row asked to have mapped. */
 function bytesOf({ op, size, phys }: DmaRow): number {
   if (op === 'map_sg') return phys.reduce((sum, { length }) => sum + length, 0);
@@ -85,28 +83,22 @@ export function watchDmaUsage(session: DmaSession): MappingUsage[] {
     ...noUsage(),
     lastAllowed: lastPfnFor(device.domain, device.dmaMask),
   }));
-  const mapped = devices.map(() => 0);
-
-  function count({ row, played }: DmaOutcome, granules: number): void {
-    const own = usage[row.device];
-    const isLink = row.op === 'iova_link' && played.result === '0';
-    if (played.failed) own.failed++;
-    else if (MAPS.has(row.op)) {
-      own.made++;
-      if (row.failed) own.neverEnded++;
-    }
-    if (played.failed || !(MAPS.has(row.op) || isLink)) return;
-    const bytes = bytesOf(row);
-    own.bytes += bytes;
-    own.beyondNeed += granules * devices[row.device].table.granule - bytes;
-  }
 
   session.observers.push({
-    onRow(outcome) {
-      const { device } = outcome.row;
-      const now = devices[device].table.mapped;
-      count(outcome, now - mapped[device]);
-      mapped[device] = now;
+    onRow({ row, call, played, added }) {
+      const own = usage[row.device];
+      if (played.failed) {
+        own.failed++;
+        return;
+      }
+      const makes = call.endedBy !== undefined;
+      if (makes) {
+        own.made++;
+        if (row.failed) own.neverEnded++;
+      } else if (row.op !== 'iova_link' || played.result !== '0') return;
+      const bytes = bytesOf(row);
+      own.bytes += bytes;
+      own.beyondNeed += added * devices[row.device].table.granule - bytes;
     },
     atEnd() {
       for (const mapping of live.values()) usage[mapping.device].live++;

@@ -1,6 +1,8 @@
 import type { ByteRange } from '../../dma/access.js';
 import type { DmaRow } from '../../events/iommu.js';
 import { IO_TLB_SIZE } from '../../kernel/constants.js';
+import { createIdMap, type IdMap } from '../../replay/dmaIommu/idMap.js';
+import type { Mapping } from '../../replay/dmaIommu/player.js';
 import type { DmaSession } from '../../replay/dmaIommu/session.js';
 import { foretellRelease, type Pool, slotAddress, slotAt } from '../../swiotlb/pool.js';
 import type { Part } from './parts.js';
@@ -24,6 +26,10 @@ export interface Bounces {
   pool: Pool;
   /** Per slot. */
   owners: (Bounce | undefined)[];
+  /** Of mappings of one page call, by their numbers. */
+  ofPages: (Bounce | undefined)[];
+  /** Of other ids the last buffer, which leads to the others. */
+  byId: IdMap<Bounce>;
   /** Buffers that are gone, to be used again. */
   gone: Bounce[];
 }
@@ -31,7 +37,8 @@ export interface Bounces {
 /** A pool of which nobody has a slot. */
 export function createBounces({ player }: DmaSession): Bounces {
   const { pool } = player.system.allocator;
-  return { pool, owners: new Array(pool.nslabs).fill(undefined), gone: [] };
+  const owners = new Array(pool.nslabs).fill(undefined);
+  return { pool, owners, ofPages: [], byId: createIdMap(), gone: [] };
 }
 
 /** Filled by bounceOf(). */
@@ -65,7 +72,50 @@ export function bounceOf(
 
 /** Notes that a buffer has its slots, or that nobody has them. */
 export function setOwner({ owners }: Bounces, { slot, nslots }: Bounce, to?: Bounce): void {
-  owners.fill(to, slot, slot + nslots);
+  const end = Math.min(slot + nslots, owners.length);
+  for (let n = slot; n < end; n++) owners[n] = to;
+}
+
+/**
+ * Files a buffer under the id of its row: with the mapping of one page call, if it is all that the id
+ * has; else in front of what the id has already.
+ */
+export function fileBounce(
+  { ofPages, byId }: Bounces,
+  { id }: DmaRow,
+  { number }: Mapping,
+  bounce: Bounce,
+): void {
+  if (number >= 0 && (byId.size === 0 || !byId.has(id))) {
+    ofPages[number] = bounce;
+    return;
+  }
+  bounce.more = byId.get(id);
+  byId.set(id, bounce);
+}
+
+/** Files the buffer of a mapping of one page call, if it has one, under its id instead. */
+export function unfileFromPages({ ofPages, byId }: Bounces, id: number, { number }: Mapping): void {
+  const bounce = number < 0 ? undefined : ofPages[number];
+  if (bounce === undefined) return;
+  ofPages[number] = undefined;
+  byId.set(id, bounce);
+}
+
+/** The last buffer of an id, which leads to the others. */
+export function lastBounce(
+  { ofPages, byId }: Bounces,
+  id: number,
+  { number }: Mapping,
+): Bounce | undefined {
+  const own = number < 0 ? undefined : ofPages[number];
+  return own ?? (byId.size === 0 ? undefined : byId.get(id));
+}
+
+/** Nothing is filed under an id any more. */
+export function unfile({ ofPages, byId }: Bounces, id: number, { number }: Mapping): void {
+  if (number >= 0 && number < ofPages.length) ofPages[number] = undefined;
+  if (byId.size > 0) byId.delete(id);
 }
 
 /** The bytes of a buffer's slots. */

@@ -1,6 +1,13 @@
 import type { DeviceAddress } from '../../dma/device.js';
 import type { DmaRow } from '../../events/iommu.js';
-import { addressIn, addressOf, addressWords, type Mapping } from '../../replay/dmaIommu/player.js';
+import { CALLS, type DmaCall } from '../../replay/dmaIommu/calls.js';
+import {
+  addressIn,
+  addressOf,
+  addressWords,
+  isSameAddress,
+  type Mapping,
+} from '../../replay/dmaIommu/player.js';
 import type { DmaOutcome } from '../../replay/dmaIommu/session.js';
 import type { Related } from '../finding.js';
 import type { RuleId } from '../rules.js';
@@ -9,29 +16,6 @@ import type { DmaCheck } from './checks.js';
 import { isWithin, startOf } from './parts.js';
 import { forget, noLines, recall, remember } from './recentLines.js';
 import { callWords, countWords, findingAt } from './words.js';
-
-/** The call that ends what another made. */
-const ENDS_WITH: Partial<Record<DmaRow['op'], DmaRow['op']>> = {
-  map_page: 'unmap_page',
-  map_sg: 'unmap_sg',
-  alloc: 'free',
-  iova_alloc: 'iova_destroy',
-};
-
-const ENDS: ReadonlySet<string> = new Set(Object.values(ENDS_WITH));
-
-/** Calls and accesses that need what their id names. */
-const USES: ReadonlySet<string> = new Set([
-  ...ENDS,
-  'sync_single_cpu',
-  'sync_single_dev',
-  'sync_sg_cpu',
-  'sync_sg_dev',
-  'dev_write',
-  'dev_read',
-  'iova_link',
-  'iova_unlink',
-]);
 
 /** Directions as drivers write them. */
 const DIR_WORDS = ['bidirectional', 'to the device', 'from the device'];
@@ -73,7 +57,7 @@ export const createCallerCheck: DmaCheck = (session, tell) => {
 
   function checkUnmapped(row: DmaRow): void {
     const line = recall(ended, row.id);
-    const isEnd = ENDS.has(row.op);
+    const isEnd = CALLS[row.op].ends;
     if (line === undefined) {
       const never = `${what(row)}: the trace maps no ${row.id}, or not any more`;
       add('unmatched-unmap', row, addressAt(row), never, []);
@@ -88,30 +72,32 @@ export const createCallerCheck: DmaCheck = (session, tell) => {
   /** An end that is not the counterpart of its map: another device, function or address. */
   function checkEnd(row: DmaRow, mapping: Mapping): void {
     const { op, device, recordedAt } = mapping;
-    const start = recordedAt?.[0] ?? startOf(mapping);
-    const named = addressAt(row);
+    const { endedBy } = CALLS[op];
     let wrong = '';
     if (row.device !== device) wrong = `is a mapping of ${devices[device].name}`;
-    else if (ENDS_WITH[op] !== row.op) wrong = `was made by ${op}, which ${ENDS_WITH[op]} ends`;
-    else if (named !== undefined && start !== undefined) {
-      const isThere = named.pfn === start.pfn && named.offset === start.offset;
+    else if (endedBy !== row.op) wrong = `was made by ${op}, which ${endedBy} ends`;
+    else if (row.dma.length > 0) {
+      const start = recordedAt?.[0] ?? startOf(mapping);
       const { granule } = devices[device].table;
-      if (!isThere) wrong = `begins at ${addressWords(start, granule)}`;
+      if (start !== undefined && !isSameAddress(row.dma[0], start, granule)) {
+        wrong = `begins at ${addressWords(start, granule)}`;
+      }
     }
     if (wrong === '') return;
+    const named = addressAt(row);
     add('unmatched-unmap', row, named, `${what(row)}: ${row.id} ${wrong}`, mappedHere(mapping));
   }
 
-  function checkSize(row: DmaRow, mapping: Mapping): void {
+  function checkSize(row: DmaRow, { isSync, isSg, isAccess }: DmaCall, mapping: Mapping): void {
     if (mapping.range !== undefined) return;
-    if (row.op.startsWith('sync_single')) {
+    if (isSync && !isSg) {
       const address = addressIn(player, row);
       if (address === undefined) return;
       const { granule } = devices[row.device].table;
       if (isWithin(mapping, address, row.size, granule)) return;
       const beyond = `${what(row)} is not within what is mapped`;
       add('size-mismatch', row, address, beyond, mappedHere(mapping));
-    } else if (row.op !== 'dev_read' && row.op !== 'dev_write') {
+    } else if (!isAccess) {
       if (row.size === mapping.size || Number.isNaN(row.size)) return;
       const mapped = callWords({ ...row, op: mapping.op, size: mapping.size });
       const differs = `${what(row)}, against ${mapped}`;
@@ -119,8 +105,7 @@ export const createCallerCheck: DmaCheck = (session, tell) => {
     }
   }
 
-  function checkDirection(row: DmaRow, mapping: Mapping): void {
-    const isSync = row.op.startsWith('sync_');
+  function checkDirection(row: DmaRow, { isSync }: DmaCall, mapping: Mapping): void {
     if (!isSync && row.op !== 'unmap_page' && row.op !== 'unmap_sg') return;
     if (row.dir === mapping.dir || Number.isNaN(row.dir)) return;
     // What goes both ways may be synced for either.
@@ -134,9 +119,9 @@ export const createCallerCheck: DmaCheck = (session, tell) => {
     );
   }
 
-  function checkUse(row: DmaRow, mapping: Mapping | undefined): void {
+  function checkUse({ row, call, mapping }: DmaOutcome): void {
+    const { ends, isAccess } = call;
     const failedIn = recall(failed, row.id);
-    const isAccess = row.op === 'dev_read' || row.op === 'dev_write';
     if (failedIn !== undefined) {
       const unchecked = `${what(row)}: its map failed in line ${failedIn}, and nobody checked that`;
       const related = [{ line: failedIn, message: 'failed here' }];
@@ -144,12 +129,12 @@ export const createCallerCheck: DmaCheck = (session, tell) => {
     } else if (mapping === undefined) {
       if (!isAccess && !excused.has(row.id)) checkUnmapped(row);
     } else {
-      if (ENDS.has(row.op)) checkEnd(row, mapping);
-      checkSize(row, mapping);
-      checkDirection(row, mapping);
+      if (ends) checkEnd(row, mapping);
+      checkSize(row, call, mapping);
+      checkDirection(row, call, mapping);
     }
-    if (!ENDS.has(row.op)) return;
-    excused.delete(row.id);
+    if (!ends) return;
+    if (excused.size > 0) excused.delete(row.id);
     forget(failed, row.id);
     if (mapping !== undefined) remember(ended, row.id, row.line);
   }
@@ -161,9 +146,9 @@ export const createCallerCheck: DmaCheck = (session, tell) => {
 
   return {
     onRow(outcome) {
-      const { row, mapping } = outcome;
-      if (ENDS_WITH[row.op] !== undefined) checkFailure(outcome);
-      else if (USES.has(row.op)) checkUse(row, mapping);
+      const { call } = outcome;
+      if (call.endedBy !== undefined) checkFailure(outcome);
+      else if (call.uses) checkUse(outcome);
     },
 
     atEnd() {

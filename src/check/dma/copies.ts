@@ -8,9 +8,6 @@ import type { DmaCheck } from './checks.js';
 import { bouncedParts, isWithin, startOf } from './parts.js';
 import { callWords, countWords, findingAt } from './words.js';
 
-/** Unmaps that copy each bounced stretch of their mapping back once. */
-const COPIES_BACK: ReadonlySet<DmaRow['op']> = new Set(['unmap_page', 'unmap_sg', 'iova_destroy']);
-
 /**
  * `lost-sync` and `double-copy`: how often a call copied between bounce buffers and theirs, against how
  * often it should have. What a call's direction has no copy for is not missed.
@@ -76,11 +73,11 @@ export const createCopyCheck: DmaCheck = (session, tell) => {
   }
 
   return {
-    onRow({ row, mapping }) {
+    onRow({ row, call, mapping }) {
       if (mapping === undefined) return;
-      if (COPIES_BACK.has(row.op)) {
+      if (call.copiesBack) {
         if (system.effects.copiesOut > 1) checkTwice(row, mapping, bouncedParts(session, mapping));
-      } else if (row.op.startsWith('sync_')) {
+      } else if (call.isSync) {
         const { copiesIn, copiesOut, strayCopies } = system.effects;
         const isDue = isForCpu(row) ? isFromDevice(row.dir) : isToDevice(row.dir);
         if (!isDue) return;

@@ -4,14 +4,25 @@ import { isZeroed, Origin, type Piece } from '../../dma/memory.js';
 import type { DmaRow } from '../../events/iommu.js';
 import { Right, runAt } from '../../iommu/pageTable.js';
 import { IO_TLB_SIZE } from '../../kernel/constants.js';
-import { createIdMap } from '../../replay/dmaIommu/idMap.js';
+import type { Mapping } from '../../replay/dmaIommu/player.js';
 import type { DmaOutcome } from '../../replay/dmaIommu/session.js';
 import { slotAddress, slotAt } from '../../swiotlb/pool.js';
 import type { Related } from '../finding.js';
 import { rangeWords, sizeWords, slotWords } from '../words.js';
-import { type Bounce, bounceOf, createBounces, ownersIn, setOwner, slotsRange } from './bounces.js';
+import {
+  type Bounce,
+  bounceOf,
+  createBounces,
+  fileBounce,
+  lastBounce,
+  ownersIn,
+  setOwner,
+  slotsRange,
+  unfile,
+  unfileFromPages,
+} from './bounces.js';
 import type { DmaCheck } from './checks.js';
-import { type Part, partsMade, UNMAPS } from './parts.js';
+import { madeBy, type Part, partsMade } from './parts.js';
 import { leakWords, sourcesOf } from './sources.js';
 import { callWords, countWords, findingAt } from './words.js';
 
@@ -49,13 +60,6 @@ function shared(a: ByteRange, b: ByteRange): ByteRange {
   return { start, length: Math.max(0, end - start) };
 }
 
-/** Calls that bring data into a bounce buffer that is mapped already. */
-const BRINGS_DATA: ReadonlySet<DmaRow['op']> = new Set([
-  'sync_single_dev',
-  'sync_sg_dev',
-  'dev_write',
-]);
-
 /**
  * `padding-leak` and `granule-exposure` of untrusted devices: what the granules of a bounce buffer let
  * them reach besides it. A map's own granules are looked at when it is made; after that the bytes in
@@ -66,8 +70,6 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
   const { player } = session;
   const { devices, system } = player;
   const bounces = createBounces(session);
-  /** The last buffer of each id; it leads to the others. */
-  const byId = createIdMap<Bounce>();
   /** Of buffers whose granules go beyond their slots. */
   const exposures = new Map<Bounce, Exposure>();
   /** The same by the slots outside that they reach. */
@@ -186,26 +188,42 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
     return areBare(data, run.phys, end);
   }
 
-  function checkMap(outcome: DmaOutcome): void {
-    const { row } = outcome;
-    const device = devices[row.device];
-    const parts = partsMade(outcome);
-    let bounced = 0;
-    let isLoud = exposers.size > 0;
-    for (const part of parts) {
-      if (!isBounced(device, part.data.start)) continue;
-      bounced++;
-      const bounce = bounceOf(session, bounces, row, part);
-      isLoud ||= !isQuiet(row, part, bounce);
-      setOwner(bounces, bounce, bounce);
-      bounce.more = byId.get(row.id);
-      byId.set(row.id, bounce);
+  /** Notes a buffer that a row mapped; whether it is one of those that nothing is to be said of. */
+  function take(row: DmaRow, part: Part, mapping: Mapping): boolean {
+    const bounce = bounceOf(session, bounces, row, part);
+    const isPlain = isQuiet(row, part, bounce);
+    setOwner(bounces, bounce, bounce);
+    fileBounce(bounces, row, mapping, bounce);
+    return isPlain;
+  }
+
+  /** Of a call that mapped one buffer, as most do. */
+  const onePart: Part = { address: { pfn: 0, offset: 0 }, data: { start: 0, length: 0 } };
+
+  function checkMap(outcome: DmaOutcome, mapping: Mapping): void {
+    const made = madeBy(outcome);
+    if (made === undefined || made.number < 0 || made.address === undefined) {
+      checkParts(outcome, mapping, partsMade(outcome));
+      return;
     }
-    if (!isLoud || bounced === 0) return;
-    const own = buffersOf(row.id).slice(-bounced);
-    const made = parts
-      .filter(({ data }) => isBounced(device, data.start))
-      .map((part, n) => exposureOf(row, part, own[n]));
+    onePart.address = made.address;
+    onePart.data = made.owned[0];
+    if (!isBounced(devices[outcome.row.device], onePart.data.start)) return;
+    const isPlain = take(outcome.row, onePart, made);
+    if (!isPlain || exposers.size > 0) checkLoud(outcome.row, mapping, [onePart]);
+  }
+
+  function checkParts(outcome: DmaOutcome, mapping: Mapping, parts: readonly Part[]): void {
+    const { row } = outcome;
+    const bounced = parts.filter(({ data }) => isBounced(devices[row.device], data.start));
+    let isLoud = exposers.size > 0;
+    for (const part of bounced) if (!take(row, part, mapping)) isLoud = true;
+    if (isLoud && bounced.length > 0) checkLoud(row, mapping, bounced);
+  }
+
+  function checkLoud(row: DmaRow, mapping: Mapping, bounced: readonly Part[]): void {
+    const own = buffersOf(row.id, mapping).slice(-bounced.length);
+    const made = bounced.map((part, n) => exposureOf(row, part, own[n]));
     const exposed = made.filter(({ outside }) => outside.length > 0);
     if (exposed.length > 0) tellExposed(row, exposed);
     checkPadding(row, made);
@@ -228,13 +246,15 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
   }
 
   /** The same for all buffers of an id, in the order in which they were mapped. */
-  function checkAllNeighbours(row: DmaRow): void {
-    if (exposers.size > 0) for (const bounce of buffersOf(row.id)) checkNeighbours(row, bounce);
+  function checkAllNeighbours(row: DmaRow, mapping: Mapping): void {
+    if (exposers.size === 0) return;
+    for (const bounce of buffersOf(row.id, mapping)) checkNeighbours(row, bounce);
   }
 
-  function buffersOf(id: number): Bounce[] {
+  function buffersOf(id: number, mapping: Mapping): Bounce[] {
     const buffers: Bounce[] = [];
-    for (let one = byId.get(id); one !== undefined; one = one.more) buffers.push(one);
+    for (let one = lastBounce(bounces, id, mapping); one !== undefined; one = one.more)
+      buffers.push(one);
     return buffers.reverse();
   }
 
@@ -256,8 +276,12 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
     );
   }
 
-  function forget(id: number): void {
-    for (let bounce = byId.get(id); bounce !== undefined; bounce = bounce.more) {
+  function forget(id: number, mapping: Mapping): void {
+    for (
+      let bounce = lastBounce(bounces, id, mapping);
+      bounce !== undefined;
+      bounce = bounce.more
+    ) {
       setOwner(bounces, bounce);
       bounces.gone.push(bounce);
       if (exposures.size === 0) continue;
@@ -270,16 +294,22 @@ export const createExposureCheck: DmaCheck = (session, tell) => {
         if (those?.size === 0) exposers.delete(slot);
       });
     }
-    byId.delete(id);
+    unfile(bounces, id, mapping);
   }
 
   return {
     onRow(outcome) {
-      const { row } = outcome;
-      if (!devices[row.device].untrusted || outcome.mapping === undefined) return;
-      if (UNMAPS.has(row.op)) forget(row.id);
-      else if (BRINGS_DATA.has(row.op)) checkAllNeighbours(row);
-      else checkMap(outcome);
+      const { row, call, mapping, before } = outcome;
+      if (mapping === undefined) return;
+      const { untrusted } = devices[row.device];
+      const forgets = untrusted && call.unmaps;
+      // Another map may take its id, and a call for a trusted device end it.
+      const isGone = before !== undefined && player.current !== before;
+      if (isGone && !forgets) unfileFromPages(bounces, row.id, before);
+      if (!untrusted) return;
+      if (forgets) forget(row.id, mapping);
+      else if (call.bringsData) checkAllNeighbours(row, mapping);
+      else checkMap(outcome, mapping);
     },
   };
 };

@@ -1,18 +1,8 @@
 import type { ByteRange } from '../../dma/access.js';
 import { isBounced } from '../../dma/bounce.js';
 import { addressAfter, type DeviceAddress } from '../../dma/device.js';
-import type { DmaRow } from '../../events/iommu.js';
 import { distance, type Mapping } from '../../replay/dmaIommu/player.js';
 import type { DmaOutcome, DmaSession } from '../../replay/dmaIommu/session.js';
-
-/** Calls after which what their id had mapped is unmapped. */
-export const UNMAPS: ReadonlySet<DmaRow['op']> = new Set([
-  'unmap_page',
-  'unmap_sg',
-  'free',
-  'iova_unlink',
-  'iova_destroy',
-]);
 
 /** The mapping that a row made; undefined where it made none. */
 export function madeBy({ row, mapping }: DmaOutcome): Mapping | undefined {

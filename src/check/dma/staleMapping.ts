@@ -9,14 +9,14 @@ import {
   type Order,
   remove,
 } from '../../iommu/order.js';
-import { type PageTable, runAt } from '../../iommu/pageTable.js';
+import { isAnyMapped, type PageTable, runAt, runsIn } from '../../iommu/pageTable.js';
 import { createIdMap } from '../../replay/dmaIommu/idMap.js';
 import { addressIn, addressWords, type Mapping } from '../../replay/dmaIommu/player.js';
 import type { DmaOutcome } from '../../replay/dmaIommu/session.js';
 import type { Related } from '../finding.js';
 import { rangeWords, sizeWords } from '../words.js';
 import type { DmaCheck } from './checks.js';
-import { hasLinked, madeBy, partsMade, UNMAPS } from './parts.js';
+import { hasLinked, madeBy, partsMade } from './parts.js';
 import { callWords, countWords, findingAt, granuleWords } from './words.js';
 
 /** Granules that a mapping has in the page table, by number. */
@@ -34,24 +34,10 @@ interface Stale extends Linked<Stale> {
 
 const NONE: readonly never[] = [];
 
-/** Granules of an extent that are mapped, the highest first. */
-function mappedIn(table: PageTable, { lo, hi }: Extent): (Extent & { phys: number })[] {
-  const found: (Extent & { phys: number })[] = [];
-  for (let run = floorOf(table.runs, hi); run !== undefined && run.hi >= lo; run = run.prev) {
-    const from = Math.max(lo, run.lo);
-    const phys = run.phys + (from - run.lo) * table.granule;
-    found.push({ lo: from, hi: Math.min(hi, run.hi), phys });
-  }
-  return found;
-}
-
-/** Whether any granule of extents is mapped; none is after an ordinary unmap. */
-function isAnyMapped(table: PageTable, extents: readonly Extent[]): boolean {
-  for (const { lo, hi } of extents) {
-    const run = floorOf(table.runs, hi);
-    if (run !== undefined && run.hi >= lo) return true;
-  }
-  return false;
+/** Whether any granule of a mapping of one buffer is mapped; none is after an ordinary unmap. */
+function isLeft(table: PageTable, { address, granules }: Mapping): boolean {
+  if (address === undefined || granules === 0) return false;
+  return isAnyMapped(table, address.pfn, address.pfn + granules - 1);
 }
 
 /** Members of an order that overlap an extent. */
@@ -80,12 +66,10 @@ function relatedTo({ mappedIn: mapped, unmappedIn }: Stale): Related[] {
 export const createStaleMappingCheck: DmaCheck = (session, tell) => {
   const { player, release } = session;
   const { devices, system } = player;
-  /** Per device: granules in its page table after its last row, and what is stale. */
-  const counts = devices.map(() => 0);
+  /** What is stale, per device. */
   const stale = devices.map((): Order<Stale> => createOrder());
+  /** Of ids whose granules are not just those of one mapping; of others the mapping tells. */
   const extents = createIdMap<Extent[]>();
-  /** Lists of one extent that are nobody's any more, to be used again. */
-  const unused: Extent[][] = [];
 
   /** What a row mapped, `count` granules in all. */
   function extentsOf({ device, address, segments }: Mapping, count: number): Extent[] {
@@ -97,20 +81,40 @@ export const createStaleMappingCheck: DmaCheck = (session, tell) => {
       }));
     }
     const lo = (address ?? segments[0]?.address)?.pfn;
-    if (lo === undefined || count === 0) return [];
-    const made = unused.pop() ?? [{ lo, hi: lo }];
-    made[0].lo = lo;
-    made[0].hi = lo + count - 1;
-    return made;
+    return lo === undefined || count === 0 ? [] : [{ lo, hi: lo + count - 1 }];
   }
 
-  /** Keeps what a row mapped; where nothing was mapped before, nothing is stale any more. */
-  function keep(row: DmaRow, made: Extent[]): void {
-    const order = stale[row.device];
-    for (const extent of made) for (const one of overlapping(order, extent)) remove(order, one);
-    const kept = extents.get(row.id);
-    if (kept === undefined) extents.set(row.id, made);
+  /** Where nothing was mapped before, nothing is stale any more. */
+  function unstale(device: number, extent: Extent): void {
+    const order = stale[device];
+    for (const one of overlapping(order, extent)) remove(order, one);
+  }
+
+  /** Keeps what a row mapped. */
+  function keep({ device, id }: DmaRow, made: Extent[]): void {
+    for (const extent of made) unstale(device, extent);
+    const kept = extents.get(id);
+    if (kept === undefined) extents.set(id, made);
     else kept.push(...made);
+  }
+
+  /** The granules of a mapping of one buffer, if it has any. */
+  function extentOf({ address, granules }: Mapping): Extent[] {
+    return address === undefined || granules === 0
+      ? []
+      : [{ lo: address.pfn, hi: address.pfn + granules - 1 }];
+  }
+
+  /** The same for what a row made; a hot path for one buffer, whose mapping tells what it has. */
+  function keepMade({ row, before }: DmaOutcome, made: Mapping): void {
+    const { address, granules } = made;
+    if (address !== undefined && before === undefined) {
+      if (stale[row.device].size === 0 || granules === 0) return;
+      unstale(row.device, { lo: address.pfn, hi: address.pfn + granules - 1 });
+      return;
+    }
+    if (before !== undefined && !extents.has(row.id)) extents.set(row.id, extentOf(before));
+    keep(row, extentsOf(made, granules));
   }
 
   /** Keeps what is left of extents that are no longer anybody's, and tells of it. */
@@ -127,7 +131,7 @@ export const createStaleMappingCheck: DmaCheck = (session, tell) => {
     let first: (Extent & { phys: number }) | undefined;
     for (const extent of gone) {
       total += extent.hi - extent.lo + 1;
-      for (const left of mappedIn(table, extent)) {
+      for (const left of runsIn(table, extent.lo, extent.hi)) {
         count += left.hi - left.lo + 1;
         first = left;
         const { lo, hi } = left;
@@ -163,7 +167,7 @@ export const createStaleMappingCheck: DmaCheck = (session, tell) => {
     const { granule } = table;
     for (const { pfn, count } of system.effects.collisions) {
       const met = { lo: pfn, hi: pfn + count - 1 };
-      const there = mappedIn(table, met).at(-1);
+      const there = runsIn(table, met.lo, met.hi).at(-1);
       if (there === undefined) continue;
       const [left] = overlapping(stale[row.device], there);
       const since =
@@ -190,8 +194,8 @@ export const createStaleMappingCheck: DmaCheck = (session, tell) => {
     if (address === undefined) return;
     const { table } = devices[row.device];
     const last = address.pfn + Math.floor((address.offset + bytes - 1) / table.granule);
-    const [met] = overlapping(order, { lo: address.pfn, hi: last }).filter(
-      (one) => mappedIn(table, one).length > 0,
+    const [met] = overlapping(order, { lo: address.pfn, hi: last }).filter((one) =>
+      isAnyMapped(table, one.lo, one.hi),
     );
     if (met === undefined) return;
     const at = addressWords(address, table.granule);
@@ -206,21 +210,24 @@ export const createStaleMappingCheck: DmaCheck = (session, tell) => {
 
   function checkUnmap(outcome: DmaOutcome): void {
     const { row, mapping } = outcome;
-    const gone = extents.get(row.id);
-    if (gone === undefined || mapping === undefined) return;
-    extents.delete(row.id);
-    if (isAnyMapped(devices[row.device].table, gone)) {
-      checkLeft(row, gone, mapping.line, () => reason(outcome));
+    if (mapping === undefined) return;
+    const { table } = devices[row.device];
+    const listed = extents.size === 0 ? undefined : extents.get(row.id);
+    if (listed !== undefined) {
+      extents.delete(row.id);
+      if (listed.some(({ lo, hi }) => isAnyMapped(table, lo, hi))) {
+        checkLeft(row, listed, mapping.line, () => reason(outcome));
+      }
+    } else if (isLeft(table, mapping)) {
+      checkLeft(row, extentOf(mapping), mapping.line, () => reason(outcome));
     }
-    if (gone.length === 1) unused.push(gone);
+    // A call of the wrong kind ends nothing; what it left is told once.
+    if (player.current !== undefined) extents.set(row.id, []);
   }
 
   return {
     onRow(outcome) {
-      const { row } = outcome;
-      const { table } = devices[row.device];
-      const added = table.mapped - counts[row.device];
-      counts[row.device] = table.mapped;
+      const { row, call, added } = outcome;
       const { collisions, undone } = system.effects;
       if (collisions.length > 0) checkCollisions(row);
       if (undone.length > 0) {
@@ -228,13 +235,13 @@ export const createStaleMappingCheck: DmaCheck = (session, tell) => {
         checkLeft(row, gone, row.line, () => ', after it failed');
       }
       const made = madeBy(outcome);
-      if (UNMAPS.has(row.op)) checkUnmap(outcome);
+      if (call.unmaps) checkUnmap(outcome);
       else if (made !== undefined) {
-        keep(row, extentsOf(made, added));
+        keepMade(outcome, made);
       } else if (hasLinked(outcome)) {
         const from = partsMade(outcome).at(-1)?.address.pfn;
         if (from !== undefined) keep(row, [{ lo: from, hi: from + added - 1 }]);
-      } else if (row.op === 'dev_read' || row.op === 'dev_write') {
+      } else if (call.isAccess) {
         checkAccess(outcome);
       }
     },

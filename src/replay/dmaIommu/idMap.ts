@@ -80,6 +80,16 @@ export function createIdMap<T>(): IdMap<T> {
   let size = 0;
   /** Places that are not empty. */
   let used = 0;
+  /** The place that was found last, and the id that none was found for: rows ask first, and then change. */
+  let last = 0;
+  let missed = -1;
+
+  function find(id: number): number {
+    if (places.ids[last] === id + 1) return last;
+    const place = placeOf(places, id);
+    if (place >= 0) last = place;
+    return place;
+  }
 
   function put(id: number, value: T): void {
     const place = freePlace(places, id);
@@ -121,17 +131,21 @@ export function createIdMap<T>(): IdMap<T> {
     },
     get(id) {
       if (Number.isNaN(id)) return undefined;
-      const place = placeOf(places, id);
+      const place = find(id);
       if (place >= 0) return places.values[place];
-      return others.size === 0 ? undefined : others.get(id);
+      if (others.size > 0) return others.get(id);
+      missed = id;
+      return undefined;
     },
     has(id) {
-      return !Number.isNaN(id) && (placeOf(places, id) >= 0 || others.has(id));
+      return !Number.isNaN(id) && (find(id) >= 0 || others.has(id));
     },
     set(id, value) {
-      const place = placeOf(places, id);
+      const isNew = id === missed;
+      missed = -1;
+      const place = isNew ? -1 : find(id);
       if (place >= 0) places.values[place] = value;
-      else if (others.has(id)) others.set(id, value);
+      else if (!isNew && others.has(id)) others.set(id, value);
       else {
         if (used >= places.ids.length / 2) rebuild();
         put(id, value);
@@ -140,7 +154,7 @@ export function createIdMap<T>(): IdMap<T> {
     },
     delete(id) {
       if (Number.isNaN(id)) return;
-      const place = placeOf(places, id);
+      const place = find(id);
       if (place >= 0) {
         places.ids[place] = GONE;
         places.values[place] = undefined;

@@ -47,6 +47,10 @@ export interface Mapping {
   range: LinkRange | undefined;
   /** Bytes linked to the range. */
   linked: number;
+  /** Granules that its call added to the page table. */
+  granules: number;
+  /** Numbers mappings of one page call, from 0 on; used again with them. -1 for others. */
+  number: number;
   /** Where its segments began in the recorded kernel; undefined where the model has them there too. */
   recordedAt: DeviceAddress[] | undefined;
 }
@@ -57,13 +61,18 @@ export interface Player {
   system: DmaSystem;
   devices: DmaDevice[];
   live: IdMap<Mapping>;
+  /** What the id of the row that is played names. */
+  current: Mapping | undefined;
+  /** How many mappings of one page call have a number. */
+  numbers: number;
   /** Mappings of one page call that have ended, to be used again. */
   ended: Mapping[];
   /** Ids that the model could not map, and of which the trace records no failure: their rows do nothing. */
   missing: Set<number>;
   pages: PageSource;
-  /** What rows at one device address gave; reused. */
+  /** What rows at one device address gave, and the address that a row names; reused. */
   played: Played;
+  named: DeviceAddress;
 }
 
 /** What a row gave: what stands in the columns dma and result, and in phys and crc. */
@@ -125,13 +134,61 @@ export function createPlayer(trace: DmaIommuTrace, release: IommuRelease): Playe
   const pages = lowestPages(end - TOP_OF_RAM, end, pageSize);
   const played = { ...nothing, dma: [{ page: 0, low: 0, length: Number.NaN }] };
   const live = createIdMap<Mapping>();
-  return { trace, system, devices, live, ended: [], missing: new Set(), pages, played };
+  return {
+    trace,
+    system,
+    devices,
+    live,
+    current: undefined,
+    numbers: 0,
+    ended: [],
+    missing: new Set(),
+    pages,
+    played,
+    named: { pfn: 0, offset: 0 },
+  };
 }
 
 /** A device address of a row in granules. */
 export function addressOf({ page, low }: DeviceAddressField, granule: number): DeviceAddress {
   const pages = granule / 4096;
   return { pfn: Math.floor(page / pages), offset: (page % pages) * 4096 + low };
+}
+
+/** The same into an address that is used again. */
+function fillAddress(
+  address: DeviceAddress,
+  { page, low }: DeviceAddressField,
+  granule: number,
+): void {
+  const pages = granule / 4096;
+  const pfn = Math.floor(page / pages);
+  address.pfn = pfn;
+  // What is left of a division: modulo of doubles takes longer.
+  address.offset = (page - pfn * pages) * 4096 + low;
+}
+
+/** The mapping that a row made is live from now on. */
+export function keep(player: Player, { id }: DmaRow, mapping: Mapping): void {
+  player.live.set(id, mapping);
+  player.current = mapping;
+}
+
+/** The mapping that a row names is not live any more. */
+export function end(player: Player, { id }: DmaRow): void {
+  player.live.delete(id);
+  player.current = undefined;
+}
+
+/** Whether two device addresses, one as rows have it, are the same; a hot path. */
+export function isSameAddress(
+  { page, low }: DeviceAddressField,
+  { pfn, offset }: DeviceAddress,
+  granule: number,
+): boolean {
+  if (granule === 4096) return page === pfn && low === offset;
+  const pages = granule / 4096;
+  return Math.floor(page / pages) === pfn && (page % pages) * 4096 + low === offset;
 }
 
 /** Fills a device address as rows have it. */
@@ -155,9 +212,7 @@ function isElsewhere({ address, segments }: Mapping, { dma }: DmaRow, granule: n
   const starts = address === undefined ? segments.length : 1;
   if (dma.length !== starts) return false;
   for (let n = 0; n < starts; n++) {
-    const { pfn, offset } = addressOf(dma[n], granule);
-    const start = address ?? segments[n].address;
-    if (pfn !== start.pfn || offset !== start.offset) return true;
+    if (!isSameAddress(dma[n], address ?? segments[n].address, granule)) return true;
   }
   return false;
 }
@@ -176,20 +231,19 @@ export function distance(from: DeviceAddress, to: DeviceAddress, granule: number
 /**
  * The device address that a row names. A release other than the recorded one may have put the mapping
  * elsewhere: then it is as far into that as the recorded one was.
- * @returns undefined where the row names none, and its id tells of no mapping
+ * @returns undefined where the row names none, and its id tells of no mapping; may be used again for the
+ *   next row
  */
 export function addressIn(
-  { live, devices }: Player,
-  { id, device, dma }: DmaRow,
+  { current: mapping, devices, named }: Player,
+  { device, dma }: DmaRow,
 ): DeviceAddress | undefined {
-  const mapping = live.get(id);
   const { granule } = devices[device].table;
-  const named = dma.length === 0 ? undefined : addressOf(dma[0], granule);
-  if (mapping === undefined) return named;
+  if (dma.length === 0) return mapping === undefined ? undefined : startsOf(mapping)[0];
+  fillAddress(named, dma[0], granule);
+  const recordedAt = mapping?.recordedAt;
+  if (mapping === undefined || recordedAt === undefined) return named;
   const starts = startsOf(mapping);
-  if (named === undefined) return starts[0];
-  const { recordedAt } = mapping;
-  if (recordedAt === undefined) return named;
   let into = distance(recordedAt[0], named, granule);
   let start = starts[0];
   // The segments of a list need not lie in order: the nearest one below is meant.
@@ -227,20 +281,24 @@ export function mappingOf(
     buffer: undefined,
     range: undefined,
     linked: 0,
+    granules: 0,
+    number: -1,
     recordedAt: undefined,
   };
 }
 
 /** The mapping that a row for one buffer makes: one that has ended, where there is any. */
 export function pageMappingOf(
-  { ended }: Player,
+  player: Player,
   row: DmaRow,
   { pfn, offset }: DeviceAddress,
   phys: number,
 ): Mapping {
-  const again = ended.pop();
+  const again = player.ended.pop();
   if (again?.address === undefined) {
-    return mappingOf(row, { pfn, offset }, [{ start: phys, length: row.size }]);
+    const made = mappingOf(row, { pfn, offset }, [{ start: phys, length: row.size }]);
+    made.number = player.numbers++;
+    return made;
   }
   const { address, owned } = again;
   again.line = row.line;

@@ -11,6 +11,8 @@ import type { DeviceRange, DmaResult, DmaRow } from '../../events/iommu.js';
 import { crcOf } from './pattern.js';
 import {
   addressIn,
+  end,
+  keep,
   mappingOf,
   nothing,
   type Played,
@@ -55,27 +57,28 @@ function fieldsOf({ table }: DmaDevice, segments: readonly SgSegment[]): DeviceR
 }
 
 const mapPageRow: Play = (player, device, row) => {
-  const { system, live } = player;
+  const { system } = player;
   const { size, dir, attrs } = row;
   const mapped = mapPage(system, device, row.phys[0].phys, size, dir, attrs);
   if (mapped === 'endless') return hung;
   if (mapped === 'collision') return failedWith(mapped);
   if (typeof mapped === 'string') return failedWith('fail');
   const { address, phys } = mapped;
-  live.set(row.id, pageMappingOf(player, row, address, phys));
+  keep(player, row, pageMappingOf(player, row, address, phys));
   return at(player, device, address, phys);
 };
 
 const unmapPageRow: Play = (player, device, row) => {
-  const { system, live } = player;
+  const { system } = player;
   const address = addressIn(player, row);
   if (address === undefined) return skipped;
   unmapPage(system, device, address, row.size, row.dir, row.attrs);
-  live.delete(row.id);
+  end(player, row);
   return at(player, device, address, '');
 };
 
-const mapSgRow: Play = ({ system, live }, device, row) => {
+const mapSgRow: Play = (player, device, row) => {
+  const { system } = player;
   const entries = row.phys;
   const segments = mapSg(system, device, entries, row.dir, row.attrs);
   if (segments === 'endless') return hung;
@@ -83,23 +86,23 @@ const mapSgRow: Play = ({ system, live }, device, row) => {
   const owned = device.untrusted
     ? segments.map(({ address, length }) => ({ start: leadsTo(device, address), length }))
     : entries.map(({ phys, length }) => ({ start: phys, length }));
-  live.set(row.id, { ...mappingOf(row, undefined, owned), entries, segments });
+  keep(player, row, { ...mappingOf(row, undefined, owned), entries, segments });
   return { ...nothing, dma: fieldsOf(device, segments), result: String(segments.length) };
 };
 
 const unmapSgRow: Play = (player, device, row) => {
-  const mapping = player.live.get(row.id);
+  const mapping = player.current;
   if (mapping === undefined) return skipped;
   const { entries, segments } = mapping;
   unmapSg(player.system, device, entries, segments, row.dir, row.attrs);
-  player.live.delete(row.id);
+  end(player, row);
   return nothing;
 };
 
 const syncSgRow =
   (who: 'cpu' | 'device'): Play =>
   (player, device, row) => {
-    const mapping = player.live.get(row.id);
+    const mapping = player.current;
     if (mapping === undefined) return skipped;
     const { entries, segments } = mapping;
     syncSg(player.system, device, entries, segments, row.dir, who);
@@ -173,28 +176,29 @@ function firstBytes(ranges: readonly ByteRange[], size: number): ByteRange[] {
 }
 
 const allocRow: Play = (player, device, row) => {
-  const { system, live, pages } = player;
+  const { system, pages } = player;
   const buffer = allocCoherent(system, device, row.size, row.attrs, pages);
   if (typeof buffer === 'string') return { ...failedWith(''), phys: NONE };
   const runs = runsOf(device, buffer.address, row.size);
-  live.set(row.id, { ...mappingOf(row, buffer.address, firstBytes(runs, row.size)), buffer });
+  const owned = firstBytes(runs, row.size);
+  keep(player, row, { ...mappingOf(row, buffer.address, owned), buffer });
   const phys = runs.map(({ start, length }) => ({ phys: start, length }));
   return { ...at(player, device, buffer.address, ''), phys };
 };
 
 const freeRow: Play = (player, device, row) => {
-  const buffer = player.live.get(row.id)?.buffer;
+  const buffer = player.current?.buffer;
   if (buffer === undefined) return skipped;
   freeCoherent(player.system, device, buffer, player.pages);
-  player.live.delete(row.id);
+  end(player, row);
   return at(player, device, buffer.address, '');
 };
 
 const iovaAllocRow: Play = (player, device, row) => {
-  const { system, live } = player;
+  const { system } = player;
   const range = allocLinkRange(system, device, row.phys[0].phys, row.size);
   if (range === undefined) return failedWith('');
-  live.set(row.id, { ...mappingOf(row, range.start, []), range });
+  keep(player, row, { ...mappingOf(row, range.start, []), range });
   return at(player, device, range.start, '');
 };
 
@@ -212,7 +216,7 @@ function ownedFrom(device: DmaDevice, from: DeviceAddress, size: number): ByteRa
 }
 
 const iovaLinkRow: Play = (player, device, row) => {
-  const mapping = player.live.get(row.id);
+  const mapping = player.current;
   if (mapping?.range === undefined) return skipped;
   const { range } = mapping;
   const { granule } = device.table;
@@ -229,7 +233,7 @@ const iovaLinkRow: Play = (player, device, row) => {
 };
 
 const iovaUnlinkRow: Play = (player, device, row) => {
-  const mapping = player.live.get(row.id);
+  const mapping = player.current;
   if (mapping?.range === undefined) return skipped;
   const { range } = mapping;
   unlinkPieces(player.system, device, range, 0, row.size, row.dir, row.attrs);
@@ -239,10 +243,10 @@ const iovaUnlinkRow: Play = (player, device, row) => {
 };
 
 const iovaDestroyRow: Play = (player, device, row) => {
-  const range = player.live.get(row.id)?.range;
+  const range = player.current?.range;
   if (range === undefined) return skipped;
   destroyLinkRange(player.system, device, range, row.size, row.dir, row.attrs);
-  player.live.delete(row.id);
+  end(player, row);
   return at(player, device, range.start, '');
 };
 

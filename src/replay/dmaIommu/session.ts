@@ -1,8 +1,9 @@
 import type { DmaDevice } from '../../dma/device.js';
 import { startCall } from '../../dma/system.js';
-import type { DmaIommuTrace, DmaRow } from '../../events/iommu.js';
+import { DMA_OPS, type DmaIommuTrace, type DmaRow } from '../../events/iommu.js';
 import { nextTimer, runTimer, type TimerEvent } from '../../iommu/iovaDomain.js';
 import type { IommuRelease } from '../../kernel/iommuRelease.js';
+import { CALLS, type DmaCall } from './calls.js';
 import {
   createPlayer,
   type Mapping,
@@ -17,6 +18,8 @@ import { PLAYS, skipped } from './plays.js';
 /** What became of one row. Reused for every row of a replay, as are the row and what was played. */
 export interface DmaOutcome {
   row: DmaRow;
+  /** What its op is. */
+  call: DmaCall;
   player: Player;
   /** What the model gave; what it did besides is in `player.system.effects`. */
   played: Played;
@@ -25,6 +28,10 @@ export interface DmaOutcome {
    * this row); undefined where it failed or the trace knows of none by that id.
    */
   mapping: Mapping | undefined;
+  /** What had the row's id before. */
+  before: Mapping | undefined;
+  /** Granules that the row added to its device's page table; below 0 where it unmapped. */
+  added: number;
   /** Why nothing was mapped, in a word, once a check has proved it. */
   cause: string | undefined;
   /** Flush-queue timers that ran since the row before, in order. */
@@ -48,29 +55,19 @@ export interface DmaSession {
   finish(): void;
 }
 
-/** Calls after which nothing has their id. */
-const ENDS: ReadonlySet<DmaRow['op']> = new Set(['unmap_page', 'unmap_sg', 'free', 'iova_destroy']);
+/** What each op does, by its number. */
+const PLAYED = DMA_OPS.map((op) => PLAYS[op]);
 
-/** Rows that are about no mapping that exists. */
-const HAS_NO_MAPPING: ReadonlySet<DmaRow['op']> = new Set([
-  'cpu_write',
-  'cpu_read',
-  'map_page',
-  'map_sg',
-  'alloc',
-  'iova_alloc',
-]);
-
-function play(player: Player, device: DmaDevice, row: DmaRow): Played {
-  const played = PLAYS[row.op]?.(player, device, row) ?? nothing;
+function play(player: Player, device: DmaDevice, row: DmaRow, { number }: DmaCall): Played {
+  const played = PLAYED[number]?.(player, device, row) ?? nothing;
   if (played.failed && !row.failed) player.missing.add(row.id);
   return played;
 }
 
 /** Whether a row is about what only the recorded kernel had mapped. */
-function isMissing({ missing }: Player, { op, id }: DmaRow): boolean {
-  if (missing.size === 0 || HAS_NO_MAPPING.has(op) || !missing.has(id)) return false;
-  if (ENDS.has(op)) missing.delete(id);
+function isMissing({ missing }: Player, { id }: DmaRow, { isFresh, ends }: DmaCall): boolean {
+  if (missing.size === 0 || isFresh || !missing.has(id)) return false;
+  if (ends) missing.delete(id);
   return true;
 }
 
@@ -83,9 +80,12 @@ export function createDmaSession(trace: DmaIommuTrace, release: IommuRelease): D
   const observers: DmaObserver[] = [];
   const outcome: DmaOutcome = {
     row: undefined as unknown as DmaRow,
+    call: CALLS.map_page,
     player,
     played: nothing,
     mapping: undefined,
+    before: undefined,
+    added: 0,
     cause: undefined,
     timers: [],
   };
@@ -115,14 +115,22 @@ export function createDmaSession(trace: DmaIommuTrace, release: IommuRelease): D
     run(row) {
       runTimers(row.time);
       startCall(player.system, row.line, row.cpu, row.time);
-      outcome.row = row;
-      outcome.cause = undefined;
+      const call = CALLS[row.op];
       const device = player.devices[row.device];
+      const { table } = device;
+      const had = table.mapped;
       const before = player.live.get(row.id);
-      outcome.played = isMissing(player, row) ? skipped : play(player, device, row);
-      const after = player.live.get(row.id);
-      if (before === undefined && after !== undefined) {
-        noteRecorded(after, row, device.table.granule);
+      player.current = before;
+      outcome.row = row;
+      outcome.call = call;
+      outcome.cause = undefined;
+      outcome.before = before;
+      outcome.played = isMissing(player, row, call) ? skipped : play(player, device, row, call);
+      const after = player.current;
+      outcome.added = table.mapped - had;
+      if (after !== undefined && after !== before) {
+        after.granules = outcome.added;
+        if (before === undefined) noteRecorded(after, row, table.granule);
       }
       outcome.mapping = after ?? before;
       for (const observer of observers) observer.onRow?.(outcome);

@@ -6,7 +6,7 @@ import { sizeWords } from '../../../src/check/words.js';
 import { isBounced } from '../../../src/dma/bounce.js';
 import { Origin, type Piece, read } from '../../../src/dma/memory.js';
 import type { DmaRow } from '../../../src/events/iommu.js';
-import { physOf, Right, runAt } from '../../../src/iommu/pageTable.js';
+import { physOf, Right, runAt, runsOf } from '../../../src/iommu/pageTable.js';
 import { findIommuRelease } from '../../../src/kernel/iommuSelect.js';
 import { createDmaSession, type DmaSession } from '../../../src/replay/dmaIommu/session.js';
 import { headerOf, traceOf } from '../../support/dmaChecks.js';
@@ -62,9 +62,7 @@ describe.each(['v6.10', 'v6.16', 'v7.2'])('a driver without mistakes in %s', (re
 function granulesOf({ player }: DmaSession): Set<number>[] {
   return player.devices.map(({ table }) => {
     const pfns = new Set<number>();
-    for (const block of table.runs.blocks) {
-      for (const { lo, hi } of block) for (let pfn = lo; pfn <= hi; pfn++) pfns.add(pfn);
-    }
+    for (const { lo, hi } of runsOf(table)) for (let pfn = lo; pfn <= hi; pfn++) pfns.add(pfn);
     return pfns;
   });
 }
