@@ -14,19 +14,22 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Interrupts a run once it is at work; tells how it ended, and which files are left. */
-async function interrupt(name: string, command: (here: string) => string[], input?: string) {
+async function interrupt(
+  name: string,
+  command: (here: string) => string[],
+  input: 'ignore' | 'pipe' = 'ignore',
+) {
   const here = join(folder, name);
   const temporary = join(here, 'tmp');
   mkdirSync(temporary, { recursive: true });
   const words = command(here);
-  const isDrafting = DRAFTING.includes(words[0]);
+  const isDrafting = words[0] === 'generate' || input === 'pipe';
   const before = readdirSync(here);
   const child = spawn(process.execPath, ['bin/swiotlb-replay.js', ...words], {
     cwd: PROJECT,
     env: { PATH: process.env.PATH, TMPDIR: temporary },
-    stdio: [input === undefined ? 'ignore' : 'pipe', 'ignore', 'ignore'],
+    stdio: [input, 'ignore', 'ignore'],
   });
-  child.stdin?.write(input);
   const ended = once(child, 'exit');
   if (isDrafting) {
     while (child.exitCode === null && readdirSync(here).length === before.length) {
@@ -43,9 +46,6 @@ async function interrupt(name: string, command: (here: string) => string[], inpu
   };
 }
 
-/** Commands that write while they read or compute. */
-const DRAFTING = ['generate', 'convert'];
-
 /** Ended by the signal itself, for which a shell says 130. */
 const GONE = { end: [null, 'SIGINT'], left: [], temporary: [] };
 
@@ -58,9 +58,11 @@ describe('an interrupt ends the program at once, and nothing is left of it', () 
     expect(await run).toEqual(GONE);
   });
 
-  test('while it has begun to write, and waits for more of a pipe', async () => {
-    const { stdout } = swiotlbReplay(['generate', '--events', '60K']);
-    const run = interrupt('silent', (here) => ['convert', '-', '-o', join(here, 'out')], stdout);
+  test('while it has begun to write, and waits for the writer of a pipe', async () => {
+    const trace = join(folder, 'trace.csv');
+    swiotlbReplay(['generate', '--events', '20K', '-o', trace]);
+    const words = ['replay', trace, '-', '--json', '-o'];
+    const run = interrupt('silent', (here) => [...words, join(here, 'report.json')], 'pipe');
     expect(await run).toEqual(GONE);
   });
 
