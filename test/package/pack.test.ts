@@ -41,6 +41,7 @@ describe('the tarball', () => {
       'CHANGELOG.md',
       'LICENSE',
       'README.md',
+      'SECURITY.md',
       'bin/',
       'dist/THIRD-PARTY-NOTICES',
       'dist/library.js',
