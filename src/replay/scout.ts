@@ -20,11 +20,12 @@ import {
 } from '../swiotlb/calls.js';
 import { foretellRelease, type Pool, slotAt } from '../swiotlb/pool.js';
 import { createDeviceTable, type SessionDevice, type SessionOptions } from './devices.js';
-import { movedIndex } from './follow.js';
+import { type MovedIndex, movedIndex } from './follow.js';
 import { isReproduced } from './outcome.js';
 import {
   addTaken,
   createStepStore,
+  createTakenTable,
   dropTaken,
   findTaken,
   holdersOf,
@@ -32,7 +33,6 @@ import {
   NO_STEP,
   type Step,
   type Taken,
-  type TakenTable,
   undoStep,
 } from './scoutSteps.js';
 import { createTransientBases } from './transient.js';
@@ -72,12 +72,18 @@ export interface Scout {
   areasFor(batch: EventBatch, n: number): number;
 }
 
+function noteMoved(step: Step, moved: MovedIndex | undefined): void {
+  step.movedPool = moved?.pool;
+  step.movedArea = moved?.area ?? 0;
+  step.movedBefore = moved?.before ?? 0;
+}
+
 /** A scout whose pools are empty. */
 export function createScout(info: TraceInfo, options: SessionOptions): Scout {
   const { release, pageSize } = options;
   const devices = createDeviceTable(info, options, []);
   const transients = createTransientBases();
-  const table: TakenTable = { byAddress: new Map(), bySlot: new Map() };
+  const table = createTakenTable();
   const store = createStepStore();
   const answer = emptyAnswer();
   const released = emptyReleased();
@@ -172,7 +178,7 @@ export function createScout(info: TraceInfo, options: SessionOptions): Scout {
     if (took !== undefined) addTaken(table, took);
     const step = store.step(took);
     step.inferred = inferred;
-    step.moved = moved;
+    noteMoved(step, moved);
     if (!right && !mayDiffer) {
       const { pool, slot } = answer;
       scout.missed = pool && { pool, slot, nslots: answer.plan.nslots };
@@ -181,11 +187,11 @@ export function createScout(info: TraceInfo, options: SessionOptions): Scout {
     }
     if (isServed && batch.recorded[n] >= Recorded.full && took !== undefined) {
       // As in a session: what the recorded kernel did not serve goes back at once; the index has moved.
-      step.inferred = step.moved = undefined;
+      step.inferred = step.movedPool = undefined;
       undoStep(table, step);
       step.took = undefined;
       step.inferred = inferred;
-      step.moved = moved;
+      noteMoved(step, moved);
     }
     return step;
   }

@@ -68,7 +68,10 @@ export interface Step {
   took: Taken | undefined;
   released: Taken | undefined;
   inferred: InferredIndex | undefined;
-  moved: MovedIndex | undefined;
+  /** Whose start index it has moved, and from where: no object of its own, which would outlive the nursery. */
+  movedPool: Pool | undefined;
+  movedArea: number;
+  movedBefore: number;
   /** The allocator that a pool has joined. */
   grown: Allocator | undefined;
   /** It broke the model as it broke the kernel (a wrong unmap): nothing goes back behind it. */
@@ -80,7 +83,9 @@ function emptyStep(): Step {
     took: undefined,
     released: undefined,
     inferred: undefined,
-    moved: undefined,
+    movedPool: undefined,
+    movedArea: 0,
+    movedBefore: 0,
     grown: undefined,
     isFinal: false,
   };
@@ -109,7 +114,7 @@ export function createStepStore(): StepStore {
       step.took = took;
       step.released = released;
       step.inferred = undefined;
-      step.moved = undefined;
+      step.movedPool = undefined;
       step.grown = undefined;
       step.isFinal = false;
       return step;
@@ -129,24 +134,39 @@ export function createStepStore(): StepStore {
 
 /** Allocations by recorded address, and by pool and first slot. */
 export interface TakenTable {
-  /** By the low 32 bits, which hash fast, to the newest of a list. */
-  byAddress: Map<number, Taken>;
+  /**
+   * Lists by what the low 32 bits hash to, the newest first. No Map: one that entries pass through is
+   * copied over and over, which made memory grow with the trace until the collector looked.
+   */
+  byAddress: (Taken | undefined)[];
   /** Per pool one entry per slot. */
   bySlot: Map<Pool, (Taken | undefined)[]>;
 }
 
+/** Lists of a table: a pool of 64 MiB that is full of pages has half a one in each. */
+const LIST_BITS = 15;
+
+/** A table of nothing. */
+export function createTakenTable(): TakenTable {
+  return { byAddress: new Array(1 << LIST_BITS).fill(undefined), bySlot: new Map() };
+}
+
+function listOf(recordedAddr: number): number {
+  return Math.imul(recordedAddr | 0, 0x9e3779b1) >>> (32 - LIST_BITS);
+}
+
 /** The newest allocation that the trace knows by exactly this address. */
 export function findTaken({ byAddress }: TakenTable, recordedAddr: number): Taken | undefined {
-  let taken = byAddress.get(recordedAddr | 0);
+  let taken = byAddress[listOf(recordedAddr)];
   while (taken !== undefined && taken.recordedAddr !== recordedAddr) taken = taken.next;
   return taken;
 }
 
 /** Puts an allocation into the table. */
 export function addTaken({ byAddress, bySlot }: TakenTable, taken: Taken): void {
-  const key = taken.recordedAddr | 0;
-  taken.next = byAddress.get(key);
-  byAddress.set(key, taken);
+  const list = listOf(taken.recordedAddr);
+  taken.next = byAddress[list];
+  byAddress[list] = taken;
   const { pool } = taken;
   if (pool === undefined) return;
   let slots = bySlot.get(pool);
@@ -159,11 +179,10 @@ export function addTaken({ byAddress, bySlot }: TakenTable, taken: Taken): void 
 
 /** Takes an allocation out of the table. */
 export function dropTaken({ byAddress, bySlot }: TakenTable, taken: Taken): void {
-  const key = taken.recordedAddr | 0;
-  let before = byAddress.get(key);
+  const list = listOf(taken.recordedAddr);
+  let before = byAddress[list];
   if (before === taken) {
-    if (taken.next === undefined) byAddress.delete(key);
-    else byAddress.set(key, taken.next);
+    byAddress[list] = taken.next;
   } else {
     while (before !== undefined && before.next !== taken) before = before.next;
     if (before !== undefined) before.next = taken.next;
@@ -218,7 +237,7 @@ function unrelease({ device, pool, isTransient, area, slot, nslots, ...taken }: 
 
 /** Undoes the last step that was made. */
 export function undoStep(table: TakenTable, step: Step): void {
-  const { took, released, inferred, moved } = step;
+  const { took, released, inferred, movedPool } = step;
   if (took !== undefined) {
     untake(took);
     dropTaken(table, took);
@@ -227,7 +246,7 @@ export function undoStep(table: TakenTable, step: Step): void {
     unrelease(released);
     addTaken(table, released);
   }
-  if (moved !== undefined) moved.pool.areaIndex[moved.area] = moved.before;
+  if (movedPool !== undefined) movedPool.areaIndex[step.movedArea] = step.movedBefore;
   if (inferred !== undefined) {
     inferred.pool.areaIndex[inferred.area] = inferred.before;
     inferred.inference.unsee(inferred.area);
