@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { emptyRequest } from '../build/kernel/plan.js';
 import { findRelease } from '../build/kernel/select.js';
 import {
   createAllocator,
@@ -60,20 +61,7 @@ function createMachine({ nslabs }) {
     devices,
     answer: emptyAnswer(),
     released: emptyReleased(),
-    request: emptyCall(),
-  };
-}
-
-function emptyCall() {
-  return {
-    origAddr: 0,
-    mappingSize: 0,
-    allocSize: 0,
-    allocAlignMask: 0,
-    minAlignMask: 0,
-    cpu: 0,
-    transientBase: Number.NaN,
-    lookAt: Number.NaN,
+    request: emptyRequest(),
   };
 }
 
