@@ -56,7 +56,8 @@ async function keep(number, fault, smaller) {
   );
 }
 
-function startWorker(first, step) {
+/** @param place among the workers */
+function startWorker(place, first, step) {
   const arguments_ = [seed, first, step, Number.MAX_SAFE_INTEGER].map(String);
   const worker = fork(fileURLToPath(new URL('worker.mjs', import.meta.url)), arguments_, {
     execArgv: ['--max-old-space-size=1024', '--expose-gc'],
@@ -74,16 +75,16 @@ function startWorker(first, step) {
   worker.on('exit', (code, signal) => {
     if (stopping || (code === 0 && signal === null)) return;
     findings.push({ number: state.number, fault: `ended with ${signal ?? code}`, whole: true });
-    workers[first] = startWorkerAt(state, first, step);
+    process.stderr.write(`case ${state.number}: ended with ${signal ?? code}\n`);
+    workers[place] = startBehind(state, place, step);
   });
   return state;
 }
 
 /** After a case that ended the worker the next one goes on behind it. */
-function startWorkerAt(state, first, step) {
-  const next = startWorker(state.number + step, step);
+function startBehind(state, place, step) {
+  const next = startWorker(place, state.number + step, step);
   next.done = state.done;
-  next.first = first;
   return next;
 }
 
@@ -100,7 +101,7 @@ if (options.case !== undefined) {
 } else {
   const jobs = Number(options.jobs);
   const end = Date.now() + 1000 * Number(options.seconds);
-  for (let n = 0; n < jobs; n++) workers.push(startWorker(n, jobs));
+  for (let n = 0; n < jobs; n++) workers.push(startWorker(n, n, jobs));
   while (Date.now() < end && findings.length < 20) {
     await new Promise((resolve) => setTimeout(resolve, 500));
     for (const state of workers) {
