@@ -25,6 +25,9 @@ export const MOST_PLANS = 64;
 /** Longer names are nobody's. */
 const LONGEST_LITERAL = 64;
 
+/** Bytes that are compared at once. */
+const WORD = 4;
+
 /** The hex digits of a mask of all 64 bits, and a word of them. */
 const ALL_ONES_DIGITS = 16;
 const [ONES] = words('ffff');
@@ -72,6 +75,8 @@ export function planOf(
     const isHex = bytes[value] === ZERO && bytes[value + 1] === LETTER_X;
     if (!isDevice && !(bytes[value] >= ZERO && bytes[value] <= NINE)) return undefined;
     const whole = literal + (isDevice ? '"' : isHex ? '0x' : '');
+    // One of less than a word, as of a field with a name of one letter, cannot be compared in words.
+    if (whole.length < WORD) return undefined;
     if (whole.length > LONGEST_LITERAL || bytes.toString('latin1', at, at + whole.length) !== whole)
       return undefined;
     before = isDevice ? '" ' : ' ';

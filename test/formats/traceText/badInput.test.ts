@@ -26,6 +26,12 @@ test('a map known by one record that does not show its buffer cannot be used', a
   expect(info.problems.first).toMatchObject([{ message: 'its orig_addr is missing' }]);
 });
 
+test('fields with names of a letter, or of none, hold nobody up', async () => {
+  const odd = ['map: (swiotlb_tbl_map_single+0x0/0x1) a=1 b=2', 'map: (swiotlb_) ="'];
+  const { events } = await read(file(...MAP, ...odd.map((body) => line(body)), ...UNMAP));
+  expect(events).toHaveLength(2);
+});
+
 describe('what is no such trace is refused', () => {
   test('prints of others under the name swiotlb_bounced', async () => {
     // The shape of an article's lines, which no kernel prints.
